@@ -1,0 +1,77 @@
+"""Ordinary Python functions become parallel, durable, scheduled pipelines.
+
+    from taskflow import pipeline, task
+    import taskflow
+
+    @task
+    def double(x: int) -> int:
+        return 2 * x
+
+    @pipeline
+    def doubled(n: int = 5) -> list[int]:
+        return double.map(range(n))
+
+    taskflow.run(doubled, n=3)      # [0, 2, 4], in parallel worker processes
+
+Not OpenStack's TaskFlow, which has the same import name; see `_clash`.
+"""
+
+from taskflow._clash import refuse_clash
+
+refuse_clash()
+
+from taskflow.authoring.constructs import (
+    flatten,
+    order,
+    outcome,
+    outcomes,
+    successes,
+    when,
+)
+from taskflow.authoring.pipeline import Pipeline, pipeline, run, start
+from taskflow.authoring.task import Task, each, task
+from taskflow.call import Failure, current
+from taskflow.errors import (
+    FutureError,
+    RetryLater,
+    RunCancelled,
+    RunFailed,
+    RunTimedOut,
+    Skip,
+    TaskflowError,
+)
+from taskflow.policies import Cache, Limit, Rate, Retry, Schedule
+
+#: What `_clash` looks for, to know that this file was not overwritten.
+__orchestrator__ = True
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cache",
+    "Failure",
+    "FutureError",
+    "Limit",
+    "Pipeline",
+    "Rate",
+    "Retry",
+    "RetryLater",
+    "RunCancelled",
+    "RunFailed",
+    "RunTimedOut",
+    "Schedule",
+    "Skip",
+    "Task",
+    "TaskflowError",
+    "current",
+    "each",
+    "flatten",
+    "order",
+    "outcome",
+    "outcomes",
+    "pipeline",
+    "run",
+    "start",
+    "successes",
+    "task",
+    "when",
+]

@@ -1,0 +1,193 @@
+"""Takes the arguments of a call: pickled there and then, with futures found wherever they are.
+
+What a caller changes later changes nothing, and what cannot be pickled fails on its own line,
+with the path to the culprit. A payload is the pickled `(args, kwargs, slots)`: futures that are
+arguments themselves leave None and a slot; futures deeper inside leave holes.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture
+from taskflow.authoring.inputs import InputFuture
+from taskflow.call import hole, same
+from taskflow.errors import ArgumentError, FutureError, TaskflowError
+from taskflow.graph.graph import Const
+from taskflow.values import BUFFER_BYTES, SCALARS, dumps, encode, why_unpicklable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from taskflow.authoring.tracing import Trace
+    from taskflow.call import Value
+    from taskflow.graph.graph import Ref
+
+#: From here on a constant is kept apart and, if it is passed again, only once.
+CONSTANT_BYTES: Final = BUFFER_BYTES
+
+FUTURES: Final = frozenset({Future, MapFuture, OutcomeFuture, InputFuture, Handle})
+
+
+class Taker:
+    """Takes the arguments of all calls of one trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._constants: dict[bytes, int] = {}
+        self._interned: dict[bytes, bytes] = {}
+        self._holes: dict[Ref, int] = {}
+        self._base = 0
+        self.reducers: dict[type, Callable[[Any], Any]] = {
+            **copyreg.dispatch_table,
+            Future: self._reduce,
+            MapFuture: self._reduce,
+            OutcomeFuture: self._reduce,
+            InputFuture: self._reduce,
+            Handle: lambda handle: (same, (handle._structure,)),
+        }
+
+    def take(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        name: str,
+        mapped: tuple[int | str, ...] = (),
+    ) -> tuple[bytes, tuple[Ref, ...]]:
+        """The payload and inputs of a call; `mapped` are the slots of a map's own arguments."""
+        placed: list[Any] = list(args)
+        named = dict(kwargs)
+        slots: list[int | str] = list(mapped)
+        inputs: list[Ref] = []
+        plain = True
+        for where, value in [*enumerate(args), *kwargs.items()]:
+            kind = type(value)
+            if kind in SCALARS:
+                continue
+            if kind in FUTURES and isinstance(value := _unwrapped(value), Future):
+                slots.append(where)
+                inputs.append(self.ref(value))
+                self._put(placed, named, where, None)
+            else:
+                plain = False
+                self._put(placed, named, where, value)
+        if plain:
+            return self._intern(pickle.dumps((tuple(placed), named, tuple(slots)), 5)), tuple(
+                inputs
+            )
+        return self._take_deep(placed, named, slots, inputs, name)
+
+    @staticmethod
+    def _put(placed: list[Any], named: dict[str, Any], where: int | str, value: Any) -> None:
+        if isinstance(where, int):
+            placed[where] = value
+        else:
+            named[where] = value
+
+    def _take_deep(
+        self,
+        placed: list[Any],
+        named: dict[str, Any],
+        slots: list[int | str],
+        inputs: list[Ref],
+        name: str,
+    ) -> tuple[bytes, tuple[Ref, ...]]:
+        """Take arguments that are more than scalars and futures."""
+        payload, holes = self._pickled(placed, named, slots, name)
+        if len(payload) < CONSTANT_BYTES:
+            return payload, (*inputs, *holes)
+        for where, value in [*enumerate(placed), *named.items()]:
+            constant = None if type(value) in SCALARS else self._constant(value)
+            if constant is not None:
+                slots.append(where)
+                inputs.append(constant)
+                self._put(placed, named, where, None)
+        payload, holes = self._pickled(placed, named, slots, name)
+        return payload, (*inputs, *holes)
+
+    def _pickled(
+        self, placed: list[Any], named: dict[str, Any], slots: list[int | str], name: str
+    ) -> tuple[bytes, list[Ref]]:
+        self._holes, self._base = {}, len(slots)
+        arguments = (tuple(placed), named, tuple(slots))
+        try:
+            return dumps(arguments, None, self.reducers), list(self._holes)
+        except TaskflowError:
+            raise
+        except Exception as error:
+            raise ArgumentError(self._why(placed, named, name, error)) from error
+
+    def _why(self, placed: list[Any], named: dict[str, Any], name: str, error: Exception) -> str:
+        for where, value in [*enumerate(placed), *named.items()]:
+            text = f"argument {where + 1}" if isinstance(where, int) else f"argument {where}"
+            try:
+                dumps(value, None, self.reducers)
+            except Exception as culprit:  # noqa: BLE001 - this is the one
+                return (
+                    f"{name}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
+                    f"  at {self._trace.shown_here()}\n"
+                    "  arguments travel to other processes: pass plain data (a path, a URL, an id), "
+                    "and open connections and files inside the task"
+                )
+        return f"{name}: its arguments cannot be pickled: {error}"
+
+    def _constant(self, value: Any) -> Const | None:
+        """A large argument, kept once however often it is passed; None if it is small."""
+        buffers: list[pickle.PickleBuffer] = []
+        self._holes = {}
+        data = dumps(value, buffers, self.reducers)
+        size = len(data) + sum(buffer.raw().nbytes for buffer in buffers)
+        if self._holes or size < CONSTANT_BYTES:
+            return None
+        digest = blake2b(data, digest_size=20)
+        for buffer in buffers:
+            digest.update(buffer.raw())
+        index = self._constants.get(digest.digest())
+        if index is None:
+            index = self._constants[digest.digest()] = len(self._trace.graph.constants)
+            self._trace.graph.constants.append(self.encoded(value))
+        return Const(index)
+
+    def encoded(self, value: Any) -> Value:
+        """A constant as a value, in a file when it is large and the trace has a directory."""
+        if self._trace.directory:
+            return encode(value, self._trace.directory, self.reducers)
+        return dumps(value, None, self.reducers)
+
+    def structure(self, value: Any, name: str) -> tuple[bytes, tuple[Ref, ...]]:
+        """A structure of futures and constants as the payload of one argument."""
+        return self.take((value,), {}, name)
+
+    def ref(self, future: Future) -> Ref:
+        """What stands for a future of this trace in the graph."""
+        if future._trace is not self._trace:
+            raise FutureError(
+                f"{future!r} belongs to another run\n"
+                f"  here: {self._trace.shown_here()}\n"
+                "  futures live as long as the trace of their pipeline: pass values between runs, "
+                "not futures, and keep no future in a global"
+            )
+        return future._ref()
+
+    def _reduce(self, future: Future) -> tuple[Any, ...]:
+        ref = self.ref(future)
+        return hole, (self._base + self._holes.setdefault(ref, len(self._holes)),)
+
+    def count_futures(self, value: Any) -> int:
+        """How many different futures are inside a value that can be pickled."""
+        self._holes, self._base = {}, 0
+        dumps(value, None, self.reducers)
+        return len(self._holes)
+
+    def _intern(self, payload: bytes) -> bytes:
+        return self._interned.setdefault(payload, payload)
+
+
+def _unwrapped(value: Any) -> Any:
+    """What a handle stands for, when that is one future."""
+    while type(value) is Handle:
+        value = value._structure
+    return value

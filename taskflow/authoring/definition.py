@@ -1,0 +1,331 @@
+"""What tasks and pipelines have in common: a function, a name, options, and a way to workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import importlib
+import inspect
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from taskflow.authoring.future import Future
+from taskflow.authoring.returns import Outputs, arity_of, return_hint
+from taskflow.authoring.where import here, short_path, shown
+from taskflow.call import Code
+from taskflow.errors import DefinitionError, FutureError
+from taskflow.graph.graph import TaskSpec
+from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, seconds
+from taskflow.values import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+RetryOn = "type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a task, checked; the words are those of `@task` and `.options()`."""
+
+    retries: int = 0
+    retry_delay: Duration = 0.0
+    retry_backoff: float = 1.0
+    retry_jitter: float = 0.0
+    retry_on: Any = None
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    cache: bool | Cache = False
+    version: str | int | None = None
+    ttl: Duration | None = None
+    ignore: Any = ()
+    executor: str | None = None
+    limit: Any = None
+    rate: Any = None
+    priority: int = 0
+    trigger_rule: str = "all_success"
+    outputs: int | None = None
+    name: str | None = None
+    label: str | None = None
+    tags: Any = ()
+    after: Any = ()
+    key: Callable[..., Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.trigger_rule not in TRIGGER_RULES:
+            raise DefinitionError(
+                f"trigger_rule={self.trigger_rule!r} is unknown{near(self.trigger_rule, TRIGGER_RULES)}; "
+                f"one of {', '.join(TRIGGER_RULES)}"
+            )
+        if self.timeout is not None and seconds(self.timeout) <= 0:
+            raise DefinitionError("timeout must be above 0")
+        if self.outputs is not None and (type(self.outputs) is not int or self.outputs < 1):
+            raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
+        if self.key is not None and not callable(self.key):
+            raise DefinitionError("key must be a function of the task's arguments")
+        if self.name is not None and (not isinstance(self.name, str) or not self.name.strip()):
+            raise DefinitionError(f"name={self.name!r} must be a text that is not empty")
+        _ = self.policy, self.cached  # they check themselves
+        for text in _as_tuple(self.tags):
+            if not isinstance(text, str):
+                raise DefinitionError(f"tags are texts, not {text!r}")
+
+    @property
+    def policy(self) -> Retry:
+        """When to try again."""
+        if self.retry is not None:
+            return self.retry
+        return Retry(
+            self.retries, self.retry_delay, self.retry_backoff, self.retry_jitter, self.retry_on
+        )
+
+    @property
+    def cached(self) -> Cache | None:
+        """What to reuse of earlier runs."""
+        if isinstance(self.cache, Cache):
+            return self.cache
+        wanted = Cache(self.version, self.ttl, _as_tuple(self.ignore))
+        return wanted if self.cache else None
+
+    def limits(self, name: str) -> tuple[Limit, ...]:
+        """The limits that a body takes; a number is a limit of this task alone."""
+        found = []
+        for each in _as_tuple(self.limit):
+            limit = Limit(name, each) if isinstance(each, int) else each
+            if not isinstance(limit, Limit):
+                raise DefinitionError(f"limit={each!r} must be a number or a Limit(...)")
+            found.append(limit)
+        return tuple(found)
+
+    def rates(self) -> tuple[Rate, ...]:
+        """How often a body may begin."""
+        wanted = _as_tuple(self.rate)
+        return tuple(Rate(each) if isinstance(each, str) else each for each in wanted)
+
+
+def near(name: str, known: Any) -> str:
+    """`; did you mean ...?` if some known name is close."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+
+
+class Definition:
+    """A function that can be called in a trace: a task, or a pipeline."""
+
+    dynamic = False
+    max_depth = 100
+    max_tasks = 1_000_000
+
+    fn: Callable[..., Any]
+    chosen: Options
+
+    def _set_up(self, fn: Callable[..., Any], chosen: Options, word: str) -> None:
+        check_function(fn, word)
+        self.fn = fn
+        self.chosen = chosen
+        #: What this was made from; copies made by `.options()` have the same.
+        self.origin: Any = fn
+        functools.update_wrapper(self, fn)
+        self.__wrapped__ = fn
+        own_name = getattr(fn, "__name__", type(fn).__name__)
+        self.short = chosen.name or own_name
+        self.module = module_name(getattr(fn, "__module__", None) or "__main__")
+        qualname = getattr(fn, "__qualname__", own_name)
+        self.name = chosen.name or f"{self.module}:{qualname}"
+        if any(isinstance(each, Future) for each in _defaults(fn)):
+            raise FutureError(
+                f"a default argument of {self.short} is a future\n  here: {shown(here())}\n"
+                "  defaults are made once, futures belong to one trace: pass it at the call"
+            )
+
+    # --- options ---
+
+    def _with(self, changes: Mapping[str, Any], known: type[Any] = Options) -> Self:
+        """A copy with other options."""
+        names = {field.name for field in dataclasses.fields(known)}
+        for name in changes:
+            if name not in names:
+                raise DefinitionError(
+                    f"{self.short}.options has no {name!r}{near(name, names)}\n"
+                    "  engine options go into .options(...), the function's own arguments into "
+                    "the call"
+                )
+        copy: Self = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.chosen = dataclasses.replace(self.chosen, **changes)
+        if copy.chosen.name:
+            copy.short = copy.name = copy.chosen.name
+        return copy
+
+    @property
+    def after(self) -> Any:
+        """What calls of this wait for, beside their arguments."""
+        return self.chosen.after
+
+    # --- signature ---
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature | None:
+        """The signature of the function, if it has one that can be read."""
+        try:
+            return inspect.signature(self.fn)
+        except (TypeError, ValueError):
+            return None
+
+    @functools.cached_property
+    def _quick(self) -> tuple[int, int]:
+        """How few and how many positional arguments are surely right; (1, 0) if none is."""
+        if self.signature is None:
+            return 0, 1 << 30
+        least = most = 0
+        for each in self.signature.parameters.values():
+            required = each.default is each.empty
+            if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD):
+                least, most = least + required, most + 1
+            elif each.kind is each.KEYWORD_ONLY and required:
+                return 1, 0
+        return least, most
+
+    def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise a TypeError for arguments that do not fit the signature."""
+        least, most = self._quick
+        if (not kwargs and least <= len(args) <= most) or self.signature is None:
+            return
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            unknown = [name for name in kwargs if name not in self.signature.parameters]
+            hint = near(unknown[0], self.signature.parameters) if unknown else ""
+            option = next((name for name in unknown if name in _OPTION_NAMES), None)
+            if option:
+                hint = f"; for the engine's option write {self.short}.options({option}=...)(...)"
+            raise DefinitionError(
+                f"{self.short}{self.signature}: {error}{hint}\n  here: {shown(here())}"
+            ) from None
+
+    @functools.cached_property
+    def returns(self) -> Any:
+        """What a future of this may know about its value."""
+        hint = return_hint(self.fn)
+        outputs = self.chosen.outputs
+        if outputs is not None and arity_of(hint) != outputs:
+            return Outputs(outputs)
+        return hint
+
+    @property
+    def place(self) -> str:
+        """Where the function is defined."""
+        code = getattr(inspect.unwrap(self.fn), "__code__", None)
+        return f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else "?"
+
+    # --- the way to workers ---
+
+    @property
+    def __taskflow_body__(self) -> Callable[..., Any]:
+        """What a worker calls."""
+        return self.fn
+
+    def spec(self, code: Code) -> TaskSpec:
+        """This definition as the engine sees it."""
+        chosen, inner = self.chosen, getattr(inspect.unwrap(self.fn), "__code__", None)
+        policy = chosen.policy
+        wants = policy.on is not None or chosen.key is not None
+        timeout = None if chosen.timeout is None else seconds(chosen.timeout)
+        code = dataclasses.replace(
+            code, policy=dumps((policy.on, chosen.key)) if wants else b"", timeout=timeout or 0.0
+        )
+        return TaskSpec(
+            name=self.name,
+            short=self.short,
+            code=code,
+            path=inner.co_filename if inner else "",
+            line=inner.co_firstlineno if inner else 0,
+            # What is asked in workers travels with the code; the rest is compared and stored.
+            retry=dataclasses.replace(policy, on=None),
+            timeout=timeout,
+            trigger_rule=chosen.trigger_rule,
+            dynamic=self.dynamic,
+            max_depth=self.max_depth,
+            max_tasks=self.max_tasks,
+            limits=chosen.limits(self.name),
+            rates=chosen.rates(),
+            priority=chosen.priority,
+            keyed=chosen.key is not None,
+            label=chosen.label,
+            tags=_as_tuple(chosen.tags),
+            doc=inspect.getdoc(self.fn) or "",
+        )
+
+    def importable(self) -> Code | None:
+        """Where workers can import this from; None if it has to travel by value."""
+        module = getattr(self.fn, "__module__", None)
+        qualname = getattr(self.fn, "__qualname__", "")
+        if not module or module == "__main__" or "<" in qualname or not qualname:
+            return None
+        try:
+            found: Any = sys.modules.get(module) or importlib.import_module(module)
+            for name in qualname.split("."):
+                found = getattr(found, name)
+        except (ImportError, AttributeError):
+            return None
+        while found is not None:
+            if found is self.fn or getattr(found, "origin", None) is self.origin:
+                return Code(module, qualname)
+            found = getattr(found, "__wrapped__", None)
+        return None
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By name where there is one; else by value, in two steps, since it may contain itself."""
+        code = self.importable()
+        if code is not None and getattr(sys.modules[code.module], code.qualname, None) is self:
+            return code.qualname
+        state = {name: value for name, value in self.__dict__.items() if name not in _CACHED}
+        state["chosen"] = dataclasses.replace(self.chosen, after=())  # futures stay in their trace
+        return object.__new__, (type(self),), state
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} {self.name}>"
+
+
+#: Computed at first use; what a copy in another process computes again.
+_CACHED = frozenset({"signature", "_quick", "returns", "parameters"})
+_OPTION_NAMES = frozenset(field.name for field in dataclasses.fields(Options))
+
+
+def check_function(fn: Any, word: str) -> None:
+    """Raise for what `@task` and `@pipeline` cannot decorate, with the right order."""
+    if isinstance(fn, Definition):
+        raise DefinitionError(f"@{word} over {fn!r}: decorate the plain function once")
+    if isinstance(fn, (classmethod, staticmethod, property)):
+        kind = type(fn).__name__
+        raise DefinitionError(f"write @{kind} above @{word}, or leave @{kind} out: {fn!r}")
+    if isinstance(fn, type):
+        raise DefinitionError(f"@{word} decorates functions and methods, not the class {fn!r}")
+    if not callable(fn):
+        raise DefinitionError(f"@{word} decorates a function, not {fn!r}; options are keywords")
+
+
+def module_name(module: str) -> str:
+    """The name a module has in identities: a script bears the name of its file."""
+    if module != "__main__":
+        return module
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name:
+        return spec.name.removesuffix(".__main__")
+    path = getattr(main, "__file__", None)
+    return os.path.splitext(os.path.basename(path))[0] if path else "__main__"
+
+
+def _defaults(fn: Any) -> list[Any]:
+    positional = getattr(fn, "__defaults__", None) or ()
+    return [*positional, *(getattr(fn, "__kwdefaults__", None) or {}).values()]

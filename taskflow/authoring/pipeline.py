@@ -1,0 +1,428 @@
+"""`@pipeline`: a function whose calls of tasks are traced into a graph, once for each run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from taskflow.authoring.definition import Definition, Options, near
+from taskflow.authoring.tracing import Trace, active_trace, refuse_plain_call
+from taskflow.call import context
+from taskflow.errors import DefinitionError, FutureError, RunError
+from taskflow.graph.graph import INPUT, Graph
+from taskflow.importing import end_import
+from taskflow.policies import Duration, Schedule, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import graphviz
+
+    from taskflow.authoring.parameters import Parameters
+    from taskflow.call import Context
+    from taskflow.interfaces import Executor, Listener
+    from taskflow.launch import Run, Settings
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+_CATCHUP = ("none", "latest", "all")
+_OVERLAP = ("skip", "queue_one", "queue", "cancel_running", "allow")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions(Options):
+    """The options of a pipeline, checked; the words are those of `@pipeline` and `.options()`."""
+
+    schedule: Any = None
+    timezone: str | None = None
+    catchup: str = "latest"
+    overlap: str = "skip"
+    max_active_runs: int = 1
+    misfire_grace: Duration | None = None
+    fail_fast: bool = False
+    on_success: Any = None
+    on_failure: Any = None
+    on_late: Any = None
+    on_skipped: Any = None
+    dynamic: bool = False
+    max_depth: int = 100
+    max_tasks: int = 1_000_000
+    # how a run runs; only in .options()
+    workers: int | None = None
+    store: Any = None
+    durability: str = "full"
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        for name, known in (("catchup", _CATCHUP), ("overlap", _OVERLAP)):
+            value = getattr(self, name)
+            if value not in known:
+                raise DefinitionError(
+                    f"{name}={value!r} is unknown{near(str(value), known)}; one of {', '.join(known)}"
+                )
+        for name in ("max_active_runs", "max_depth", "max_tasks", "workers"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise DefinitionError(f"{name}={value!r} must be a whole number, 1 or more")
+        if self.durability not in {"full", "process"}:
+            raise DefinitionError(f'durability={self.durability!r} must be "full" or "process"')
+        if self.misfire_grace is not None:
+            seconds(self.misfire_grace)
+        for name in ("on_success", "on_failure", "on_late", "on_skipped"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise DefinitionError(f"{name} must be a function")
+        for schedule in self.schedules():
+            _check_schedule(schedule)
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules, whichever way they were written."""
+        wanted = self.schedule
+        listed = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        found = []
+        for each in listed:
+            if each is None:
+                continue
+            made = Schedule(each, timezone=self.timezone) if isinstance(each, str) else each
+            if not isinstance(made, Schedule):
+                raise DefinitionError(f"schedule={each!r} must be a cron text or a Schedule(...)")
+            found.append(
+                made if made.timezone else dataclasses.replace(made, timezone=self.timezone)
+            )
+        return tuple(found)
+
+
+def _check_schedule(schedule: Schedule) -> None:
+    from taskflow.cron import check  # here: croniter is loaded only where a schedule is used
+
+    check(schedule.cron, schedule.timezone)
+
+
+class Pipeline(Definition, Generic[P, R_co]):
+    """A pipeline. `taskflow.run(p, ...)` runs it; calling it nests it, or runs it here and now.
+
+    Inside another pipeline a call traces its tasks into that run. Anywhere else `p(...)` is
+    traced and run in this process, nothing is stored, and a task's exception is raised as
+    itself.
+    """
+
+    __taskflow_pipeline__ = True
+    fn: Callable[P, R_co]
+    chosen: PipelineOptions
+
+    def __init__(self, fn: Callable[P, R_co], options: PipelineOptions) -> None:
+        self._set_up(fn, options, "pipeline")
+
+    @property
+    def dynamic(self) -> bool:  # type: ignore[override] # a fact of the options here
+        """Whether it is traced while running, when its arguments are known."""
+        return self.chosen.dynamic
+
+    @property
+    def max_depth(self) -> int:  # type: ignore[override] # as above
+        """How deep its expansions may nest."""
+        return self.chosen.max_depth
+
+    @property
+    def max_tasks(self) -> int:  # type: ignore[override] # as above
+        """How many calls all expansions of a run may make."""
+        return self.chosen.max_tasks
+
+    @functools.cached_property
+    def parameters(self) -> Parameters:
+        """The typed parameters, from the signature."""
+        from taskflow.authoring.parameters import signature_of
+
+        return signature_of(self.fn, self.short)
+
+    def options(self, **changes: Any) -> Self:
+        """A copy with other options: those of `@pipeline`, and how a run of it runs.
+
+        `executor` ("inline", "processes", or an `Executor`), `workers`, `fail_fast`, `timeout`,
+        `tags`, `progress`, `store`, `durability`; in a nesting pipeline also `after`.
+        """
+        return self._with(changes, PipelineOptions)
+
+    # --- calling ---
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Nest this pipeline into the one that is traced, or trace and run it here and now."""
+        trace = active_trace()
+        if trace is None:
+            refuse_plain_call(self.short)
+            return self._run_here(args, kwargs)
+        self.check_arguments(args, kwargs)
+        if self.dynamic:
+            future: Any = trace.call(self, args, kwargs, self.returns)
+            return future  # type: ignore[no-any-return] # the lie of the DSL
+        nested: Any = trace.nest(self.short, lambda: self.fn(*args, **kwargs), self)
+        return nested  # type: ignore[no-any-return] # the lie of the DSL
+
+    def _run_here(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R_co:
+        quiet = {"executor": "inline", "progress": False, "fail_fast": True, "store": "memory:"}
+        run = self._with(quiet, PipelineOptions).execute(self.parameters.bind(args, kwargs))
+        try:
+            value: R_co = run.result()
+        except RunError as error:
+            # The task's own exception, with the traceback it was raised with.
+            if run.first_error is not None:
+                raise run.first_error  # noqa: B904 - as itself, not as a consequence
+            raise error from None
+        return value
+
+    def map(self, *columns: Iterable[Any], **constants: Any) -> list[R_co]:
+        """Run the pipeline once for each element, traced when the element is known."""
+        trace = active_trace()
+        if trace is None:
+            from taskflow.authoring.task import _map_plainly
+
+            return _map_plainly(self, (), columns, constants, star=False)
+        from taskflow.authoring.mapping import trace_map
+
+        expanding = self if self.dynamic else self.options(dynamic=True)
+        mapped: Any = trace_map(trace, expanding, (), columns, constants)
+        return mapped  # type: ignore[no-any-return] # the lie of the DSL
+
+    @property
+    def __taskflow_body__(self) -> Callable[..., Any]:
+        """What a worker calls for a dynamic pipeline: it traces the body."""
+        return self.expand
+
+    def expand(self, *args: Any, **kwargs: Any) -> Graph:
+        """Trace the body with real arguments; the last node is the value that it returns."""
+        facts = context.get()
+        directory = f"{facts.run_dir}/values" if facts is not None and facts.run_dir else ""
+        trace = Trace(self.short, directory)
+        with trace.active():
+            structure = self._body(trace, args, kwargs)
+            if trace.graph.iterators:
+                raise DefinitionError(
+                    f"{self.short} is traced in a worker, where no iterator can stay: "
+                    "write f.map(list(xs))"
+                )
+            trace.gather(structure, "result")
+        return trace.close()
+
+    def _body(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        try:
+            return self.fn(*args, **kwargs)  # type: ignore[arg-type] # bound by the caller
+        except TypeError as error:
+            if not isinstance(error, FutureError):
+                trace.note_futures(error)
+            raise
+
+    # --- looking at it ---
+
+    def trace(self, **params: Any) -> Graph:
+        """The graph for these parameters; parameters not given are input nodes.
+
+        If the body needs the value of one that is not given, it is traced with its default, or
+        the error says which and why.
+        """
+        given, missing = self.parameters.partial(params)
+        return self._trace_partly(given, list(missing), self.parameters)
+
+    def _trace_partly(
+        self, given: dict[str, Any], missing: list[str], parameters: Parameters
+    ) -> Graph:
+        from taskflow.authoring.inputs import InputFuture
+
+        while True:
+            trace = Trace(self.short)
+            values = dict(given)
+            with trace.active():
+                for name in missing:
+                    node = trace.add(INPUT, None, b"", (), label=name)
+                    values[name] = InputFuture(trace, node)
+                args, kwargs = parameters.arguments(values)
+                try:
+                    structure = self._body(trace, args, kwargs)
+                    trace.graph.result = trace.taker.structure(structure, "result")
+                    return trace.close()
+                except (FutureError, TypeError) as error:
+                    name = _blamed(error, trace)
+                    if name not in missing:
+                        raise
+                    missing.remove(name)
+                    given = {**given, name: self._default(name, error)}
+
+    def _default(self, name: str, error: Exception) -> Any:
+        assert self.signature is not None  # a pipeline is a Python function
+        default = self.signature.parameters[name].default
+        if default is self.signature.empty:
+            raise DefinitionError(
+                f"the body of {self.short} needs the value of its parameter {name!r} to be traced"
+                f" (it has no default); give one: {self.short}.trace({name}=...)\n{error}"
+            ) from error
+        return default
+
+    def to_graphviz(self, **params: Any) -> graphviz.Digraph:
+        """The graph as a `graphviz.Digraph`, which notebooks show."""
+        from taskflow.draw import to_graphviz
+
+        return to_graphviz(self.trace(**params))
+
+    def validate(self, **params: Any) -> Graph:
+        """Trace without running: raises whatever is wrong with the body, returns the graph."""
+        return self.trace(**params)
+
+    # --- running ---
+
+    def start(self, params: dict[str, Any], listeners: Iterable[Listener] = ()) -> Run:
+        """Begin a run in a thread of its own; `params` are bound values by name."""
+        return self._launched(params, listeners).begin()
+
+    def execute(self, params: dict[str, Any], listeners: Iterable[Listener] = ()) -> Run:
+        """Run to the end in this thread, with Ctrl-C taken care of; never raises for a failure."""
+        return self._launched(params, listeners).drive()
+
+    def _launched(self, params: dict[str, Any], listeners: Iterable[Listener]) -> Run:
+        from taskflow.authoring.source import sources_for
+        from taskflow.launch import prepare
+
+        if active_trace() is not None:
+            raise DefinitionError(
+                f"taskflow.run inside the body of a pipeline: call {self.short}(...) to nest it, "
+                "or run it in a task"
+            )
+        args, kwargs = self.parameters.arguments(params)
+        shown = tuple((name, value) for name, value in params.items())
+        return prepare(
+            self.short,
+            shown,
+            lambda facts, directory: self._traced(facts, directory, args, kwargs),
+            lambda: sources_for(self.fn),
+            self._settings(),
+            list(listeners),
+        )
+
+    def _traced(
+        self, facts: Context, directory: str, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Graph:
+        trace = Trace(self.short, directory)
+        token = context.set(facts)
+        try:
+            with trace.active():
+                structure = self._body(trace, args, kwargs)
+                trace.graph.result = trace.taker.structure(structure, "result")
+            return trace.close()
+        finally:
+            context.reset(token)
+
+    def _settings(self) -> Settings:
+        from taskflow.launch import Settings as MakeSettings
+
+        chosen = self.chosen
+        facts = context.get()
+        inside = facts is not None and facts.task_key is not None
+        executor: str | Executor | None = chosen.executor or ("inline" if inside else None)
+        return MakeSettings(
+            executor=executor,
+            workers=chosen.workers,
+            fail_fast=chosen.fail_fast,
+            timeout=None if chosen.timeout is None else seconds(chosen.timeout),
+            tags=tuple([chosen.tags] if isinstance(chosen.tags, str) else chosen.tags),
+            progress=False if inside and chosen.progress is None else chosen.progress,
+            store=chosen.store,
+        )
+
+
+def _blamed(error: Exception, trace: Trace) -> str:
+    """The parameter whose value the body wanted."""
+    name = getattr(error, "input_name", "")
+    if name:
+        return str(name)
+    labels = [
+        label for node, label in trace.graph.labels.items() if trace.graph.kind[node] == INPUT
+    ]
+    text = str(error) + "".join(getattr(error, "__notes__", ()))
+    return next((label for label in labels if f"parameter `{label}`" in text), "")
+
+
+@overload
+def pipeline(fn: Callable[P, R_co], /) -> Pipeline[P, R_co]: ...
+@overload
+def pipeline(
+    *,
+    schedule: str | Schedule | Sequence[str | Schedule] | None = ...,
+    timezone: str | None = ...,
+    catchup: str = ...,
+    overlap: str = ...,
+    max_active_runs: int = ...,
+    misfire_grace: Duration | None = ...,
+    fail_fast: bool = ...,
+    timeout: Duration | None = ...,
+    on_success: Callable[..., Any] | None = ...,
+    on_failure: Callable[..., Any] | None = ...,
+    on_late: Callable[..., Any] | None = ...,
+    on_skipped: Callable[..., Any] | None = ...,
+    tags: str | Iterable[str] = ...,
+    dynamic: bool = ...,
+    max_depth: int = ...,
+    max_tasks: int = ...,
+    name: str | None = ...,
+) -> Callable[[Callable[P, R_co]], Pipeline[P, R_co]]: ...
+def pipeline(fn: Any = None, /, **options: Any) -> Any:
+    """Make a function a pipeline.
+
+    `fail_fast` ends the run at the first failure; `timeout` ends it after so long. `dynamic`
+    traces it while running, when its arguments are known, so its body may loop over them and
+    call itself; `max_depth` and `max_tasks` stop runaways. `schedule`, `timezone`, `catchup`,
+    `overlap`, `max_active_runs` and `misfire_grace` say when it runs by itself, `on_success`,
+    `on_failure`, `on_late` and `on_skipped` who is told.
+    """
+    known = set(pipeline_option_names())
+    for name in options:
+        if name not in known:
+            raise DefinitionError(f"@pipeline has no option {name!r}{near(name, known)}")
+    chosen = PipelineOptions(**options)
+    if fn is not None:
+        return Pipeline(fn, chosen)
+    return lambda function: Pipeline(function, chosen)
+
+
+def pipeline_option_names() -> list[str]:
+    """The options that `@pipeline` takes."""
+    own = [field.name for field in dataclasses.fields(PipelineOptions)]
+    inherited = {field.name for field in dataclasses.fields(Options)}
+    running = {"workers", "store", "durability", "progress"}
+    return [
+        name
+        for name in own
+        if name in {"timeout", "tags", "name"} or (name not in inherited and name not in running)
+    ]
+
+
+def run(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a pipeline, wait for it, and return its value.
+
+    Raises `ParameterError` before anything starts, `RunFailed` after all that could run has
+    ended, `RunTimedOut`, `RunCancelled`; KeyboardInterrupt after Ctrl-C.
+    """
+    end_import(f"taskflow.run({_short(p)})")
+    finished = _checked(p, "run").execute(p.parameters.bind(args, kwargs))
+    if finished.interrupted:
+        raise KeyboardInterrupt
+    value: T = finished.result()
+    return value
+
+
+def start(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Run:
+    """Start a pipeline in the background; returns its `Run`."""
+    end_import(f"taskflow.start({_short(p)})")
+    return _checked(p, "start").start(p.parameters.bind(args, kwargs))
+
+
+def _checked(p: Any, word: str) -> Any:
+    if not isinstance(p, Pipeline):
+        remark = "; did you call it? pass the function and its arguments apart" if p is None else ""
+        raise DefinitionError(f"taskflow.{word} runs a @pipeline, not {p!r}{remark}")
+    return p
+
+
+def _short(p: Any) -> str:
+    return str(getattr(p, "short", p))

@@ -1,0 +1,140 @@
+"""Reads code: which modules belong to the user's project, and their sources."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+#: What marks the root of a project, nearest first.
+MARKS: Final = (".taskflow", "pyproject.toml", ".git")
+
+_INSTALLED: Final = tuple(
+    os.path.realpath(sysconfig.get_paths()[name]) for name in ("stdlib", "purelib", "platlib")
+)
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+
+
+class ModuleSource(NamedTuple):
+    """The source of a module: its path, its bytes, whether it is a package."""
+
+    path: str
+    text: bytes
+    is_package: bool
+
+
+def sources_for(fn: Any) -> dict[str, ModuleSource]:
+    """The sources of the project's modules that a run of `fn` may need, by module name.
+
+    Those that are loaded, and those of the project that they import, also inside functions.
+    """
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    path = code.co_filename if code else ""
+    if not os.path.exists(path):
+        path = os.path.join(os.getcwd(), "x")
+    root = project_root(path)
+    found: dict[str, ModuleSource] = {}
+    waiting = [name for name, module in list(sys.modules.items()) if _in_project(module, root)]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name == "__main__":
+            continue
+        source = _source_of(name)
+        if source is not None:
+            found[name] = source
+            waiting += [each for each in _imports(name, source) if _path_in(each, root)]
+    return found
+
+
+def project_root(path: str) -> str:
+    """The folder of the project that a file belongs to; the file's own folder if none is marked."""
+    folder = os.path.dirname(os.path.realpath(path))
+    home = os.path.realpath(os.path.expanduser("~"))
+    here = folder
+    while here not in (home, os.path.dirname(here)):
+        if any(os.path.exists(os.path.join(here, mark)) for mark in MARKS):
+            return here
+        here = os.path.dirname(here)
+    return folder
+
+
+def _in_project(module: ModuleType | None, root: str) -> bool:
+    path = getattr(module, "__file__", None)
+    return isinstance(path, str) and _is_project_file(path, root)
+
+
+def _is_project_file(path: str, root: str) -> bool:
+    real = os.path.realpath(path)
+    if not real.endswith(".py") or not real.startswith(root + os.sep):
+        return False
+    return not real.startswith((*_INSTALLED, _OURS + os.sep)) and "site-packages" not in real
+
+
+def _path_in(name: str, root: str) -> bool:
+    top = name.partition(".")[0]
+    try:
+        # First the top alone: to look for `a.b`, Python imports `a`, which may be a big library.
+        spec = importlib.util.find_spec(top)
+        where = spec and (spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
+        if not where or not os.path.realpath(where).startswith(root + os.sep):
+            return False
+        spec = importlib.util.find_spec(name)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return spec is not None and bool(spec.origin) and _is_project_file(spec.origin or "", root)
+
+
+def _source_of(name: str) -> ModuleSource | None:
+    module = sys.modules.get(name)
+    path = getattr(module, "__file__", None)
+    if path is None:
+        spec = importlib.util.find_spec(name)
+        path = spec.origin if spec else None
+    try:
+        with open(path or "", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    assert path is not None  # it has just been read
+    return ModuleSource(path, text, os.path.basename(path) == "__init__.py")
+
+
+def _imports(name: str, source: ModuleSource) -> Iterator[str]:
+    """The names of the modules that a source imports, with their packages."""
+    try:
+        tree = ast.parse(source.text)
+    except (SyntaxError, ValueError):
+        return
+    package = name if source.is_package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _with_packages(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, package)
+            if base:
+                yield from _with_packages(base)
+                for alias in node.names:
+                    yield f"{base}.{alias.name}"
+
+
+def _base(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    parts = parts[: len(parts) - node.level + 1]
+    return ".".join([*parts, node.module] if node.module else parts)
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition(".")[0]

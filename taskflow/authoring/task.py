@@ -1,0 +1,270 @@
+"""`@task`: an ordinary function whose calls, inside a pipeline, become nodes of a graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from taskflow.authoring.definition import Definition, Options
+from taskflow.authoring.tracing import active_trace, refuse_plain_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from taskflow.policies import Cache, Duration, Limit, Rate, Retry
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R_co = TypeVar("R_co", covariant=True)
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Task(Definition, Generic[P, R_co]):
+    """A task. Calling it inside a pipeline gives a future; anywhere else it is the function.
+
+    `.fn` is the function itself, `.map` runs it for every element of something, `.options`
+    gives a copy with other options.
+    """
+
+    # In the instance, so that a copy made by `functools.wraps` cannot pass for a task.
+    fn: Callable[P, R_co]
+
+    def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
+        self._set_up(fn, options, "task")
+
+    @overload
+    def __call__(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Trace a call, or call the function when nothing is traced."""
+        return self._called((), args, kwargs)
+
+    def _called(self, bound: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if bound:
+            args = (*bound, *args)
+        trace = active_trace()
+        if trace is None:
+            refuse_plain_call(self.short)
+            return self.fn(*args, **kwargs)
+        self.check_arguments(args, kwargs)
+        return trace.call(self, args, kwargs, self.returns)
+
+    @overload
+    def map(self: Task[[A], Coroutine[Any, Any, T]], xs: Iterable[A], /) -> list[T]: ...
+    @overload
+    def map(self: Task[[A], T], xs: Iterable[A], /) -> list[T]: ...
+    @overload
+    def map(self: Task[[A, B], T], xs: Iterable[A], ys: Iterable[B], /) -> list[T]: ...
+    @overload
+    def map(
+        self: Task[[A, B, C], T], xs: Iterable[A], ys: Iterable[B], zs: Iterable[C], /
+    ) -> list[T]: ...
+    @overload
+    def map(self: Task[..., T], *columns: Iterable[Any], **constants: Any) -> list[T]: ...
+    def map(self, *columns: Any, **constants: Any) -> Any:
+        """Run the task once for each element; positional iterables are zipped strictly.
+
+        Columns are lists, ranges, iterators, futures or other maps. Keywords are constants,
+        unless they are marked with `each(xs)`. The future of a map, passed to a task, is the
+        list of the elements' values; over a map, another map starts element by element.
+        """
+        return self._mapped((), columns, constants, star=False)
+
+    @overload
+    def starmap(self: Task[..., Coroutine[Any, Any, T]], rows: Iterable[Any]) -> list[T]: ...
+    @overload
+    def starmap(self: Task[..., T], rows: Iterable[Any], **constants: Any) -> list[T]: ...
+    def starmap(self, rows: Any, **constants: Any) -> Any:
+        """Run the task once for each tuple of arguments, such as `d.items()` or `enumerate(xs)`."""
+        return self._mapped((), (rows,), constants, star=True)
+
+    def _mapped(
+        self,
+        bound: tuple[Any, ...],
+        columns: tuple[Any, ...],
+        constants: dict[str, Any],
+        *,
+        star: bool,
+    ) -> Any:
+        trace = active_trace()
+        if trace is None:
+            refuse_plain_call(f"{self.short}.map")
+            return _map_plainly(self.fn, bound, columns, constants, star=star)
+        # Here: `import taskflow` stays light.
+        from taskflow.authoring.mapping import trace_map
+
+        return trace_map(trace, self, bound, columns, constants, star=star)
+
+    def options(
+        self,
+        *,
+        after: Any = ...,
+        key: Callable[..., Any] | None = ...,
+        retries: int = ...,
+        retry_delay: Duration = ...,
+        retry_backoff: float = ...,
+        retry_jitter: float = ...,
+        retry_on: Any = ...,
+        retry: Retry | None = ...,
+        timeout: Duration | None = ...,
+        cache: bool | Cache = ...,
+        version: str | int | None = ...,
+        ttl: Duration | None = ...,
+        ignore: str | Iterable[str] = ...,
+        executor: str | None = ...,
+        limit: int | Limit | Iterable[Limit] | None = ...,
+        rate: str | Rate | Iterable[Rate] | None = ...,
+        priority: int = ...,
+        trigger_rule: str = ...,
+        outputs: int | None = ...,
+        name: str | None = ...,
+        label: str | None = ...,
+        tags: str | Iterable[str] = ...,
+        **unknown: Any,
+    ) -> Task[P, R_co]:
+        """A copy with other options; `after` and `key` exist only here.
+
+        `after=[a, b]` waits for futures without taking their values; `key=fn` names the
+        elements of a map by a function of their arguments.
+        """
+        given = {name: value for name, value in locals().items() if value is not ...}
+        del given["self"], given["unknown"]
+        return self._with({**given, **unknown})
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Task[P, R_co]: ...
+    @overload
+    def __get__(
+        self: Task[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
+    ) -> BoundTask[Q, R_co]: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """On a method: the instance is the first argument, taken like any other."""
+        return self if instance is None else BoundTask(self, instance)
+
+
+class BoundTask(Generic[P, R_co]):
+    """A task that is a method, with its instance."""
+
+    def __init__(self, task: Task[..., R_co], instance: Any) -> None:
+        self.task = task
+        self.__self__ = instance
+        self.__name__ = task.short
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Trace a call with the instance as first argument."""
+        called: R_co = self.task._called((self.__self__,), args, kwargs)
+        return called
+
+    def fn(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The plain method."""
+        return self.task.fn(self.__self__, *args, **kwargs)
+
+    def map(self, *columns: Iterable[Any], **constants: Any) -> list[R_co]:
+        """Run the method once for each element."""
+        mapped: list[R_co] = self.task._mapped((self.__self__,), columns, constants, star=False)
+        return mapped
+
+    def starmap(self, rows: Iterable[Any], **constants: Any) -> list[R_co]:
+        """Run the method once for each tuple of arguments."""
+        mapped: list[R_co] = self.task._mapped((self.__self__,), (rows,), constants, star=True)
+        return mapped
+
+    def options(self, **changes: Any) -> BoundTask[P, R_co]:
+        """A copy with other options."""
+        return BoundTask(self.task._with(changes), self.__self__)
+
+
+class Each:
+    """Marks a mapped keyword of `.map`; see `each`."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+
+def each(values: Iterable[T]) -> Any:
+    """Mark a keyword of `.map` as mapped: `f.map(xs, y=each(ys))`; others are constants."""
+    return Each(values)
+
+
+def _map_plainly(
+    fn: Callable[..., Any],
+    bound: tuple[Any, ...],
+    columns: tuple[Any, ...],
+    constants: dict[str, Any],
+    *,
+    star: bool,
+) -> list[Any]:
+    """What a map is when nothing is traced: a loop."""
+    mapped = {name: value.values for name, value in constants.items() if isinstance(value, Each)}
+    fixed = {name: value for name, value in constants.items() if name not in mapped}
+    if star:
+        return [fn(*bound, *row, **fixed) for row in columns[0]]
+    rows = zip(*columns, *mapped.values(), strict=True)
+    at = len(columns)
+    return [
+        fn(*bound, *row[:at], **fixed, **dict(zip(mapped, row[at:], strict=True))) for row in rows
+    ]
+
+
+@overload
+def task(fn: Callable[P, R_co], /) -> Task[P, R_co]: ...
+@overload
+def task(
+    *,
+    retries: int = ...,
+    retry_delay: Duration = ...,
+    retry_backoff: float = ...,
+    retry_jitter: float = ...,
+    retry_on: Any = ...,
+    retry: Retry | None = ...,
+    timeout: Duration | None = ...,
+    cache: bool | Cache = ...,
+    version: str | int | None = ...,
+    ttl: Duration | None = ...,
+    ignore: str | Iterable[str] = ...,
+    executor: str | None = ...,
+    limit: int | Limit | Iterable[Limit] | None = ...,
+    rate: str | Rate | Iterable[Rate] | None = ...,
+    priority: int = ...,
+    trigger_rule: str = ...,
+    outputs: int | None = ...,
+    name: str | None = ...,
+    label: str | None = ...,
+    tags: str | Iterable[str] = ...,
+) -> Callable[[Callable[P, R_co]], Task[P, R_co]]: ...
+def task(fn: Any = None, /, **options: Any) -> Any:
+    """Make a function a task.
+
+    `retries` more tries after an exception or a timeout, `retry_delay * retry_backoff ** n`
+    seconds apart, stretched at random by the share `retry_jitter`; `retry_on` (classes, or a
+    function of the exception) says which. `timeout` per attempt: worker processes are killed.
+    `trigger_rule` says when it runs although inputs failed. `outputs=n`: the value unpacks to n
+    futures. `limit=n`: at most n bodies at once in a run. `name`, `label` and `tags` are for
+    people; durations are seconds, a `timedelta` or `"5m"`.
+    """
+    chosen = checked_options(options, "task")
+    if fn is not None:
+        return Task(fn, chosen)
+    return lambda function: Task(function, chosen)
+
+
+def checked_options(options: dict[str, Any], word: str) -> Options:
+    """The options of a decorator; unknown names are refused with the nearest one."""
+    import dataclasses
+
+    from taskflow.authoring.definition import near
+    from taskflow.errors import DefinitionError
+
+    known = {field.name for field in dataclasses.fields(Options)} - {"after", "key"}
+    for name in options:
+        if name in {"after", "key"}:
+            raise DefinitionError(f"{name}= belongs to a call: f.options({name}=...)(...)")
+        if name not in known:
+            raise DefinitionError(f"@{word} has no option {name!r}{near(name, known)}")
+    return Options(**options)

@@ -1,0 +1,418 @@
+"""What travels to a worker and back, and what a task sees of itself (`current`).
+
+    engine ── Batch(specs, calls) ──▶ worker        a call: which task, with which inputs
+    engine ◀── [Outcome, ...] ─────── worker        an outcome: how it ended, with which value
+
+A call is for one task run, or for `count` elements of a map, from element `first` on. A value
+is the pickled object as bytes, or a `Stored` file when it is large: the engine passes both on
+and never looks inside. Inputs say where a value comes from; the worker loads them.
+
+Standard library only: every worker process imports this.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+# --- values and inputs ---------------------------------------------------------------------
+
+
+class Stored(NamedTuple):
+    """A value in a file: the pickle stream first, then its buffers (see `values`)."""
+
+    path: str
+    size: int
+
+
+Value = bytes | Stored
+
+
+class Chunk(NamedTuple):
+    """The values of several map elements: one pickled list (`whole`), or one pickle after another.
+
+    Only scalars go into one list: elements must not share mutable objects.
+    """
+
+    value: Value
+    whole: bool
+
+
+class Piece(NamedTuple):
+    """`count` elements of a chunk from `start` on; the chunk may also be a range."""
+
+    chunk: Chunk | range
+    start: int
+    count: int
+
+
+class Made(NamedTuple):
+    """The value that an earlier call of the same batch makes."""
+
+    node: int
+
+
+class Failed(NamedTuple):
+    """A failed input, for a task that takes failures as values."""
+
+    key: str
+    state: str
+    report: ErrorReport
+
+
+class Gathered(NamedTuple):
+    """The collected list of a map, in order; pieces, single failures, and their order."""
+
+    pieces: tuple[Piece | Failed, ...]
+
+
+class Part(NamedTuple):
+    """An item of another input: a path of ("item", key) and ("field", name) steps."""
+
+    input: Input
+    path: tuple[tuple[str, Any], ...]
+
+
+Input = bytes | Stored | Made | Failed | Gathered | Part | None
+Column = tuple[Piece | Failed, ...]
+
+# --- calls and outcomes --------------------------------------------------------------------
+
+#: What a call asks for: the value; its truth; its elements, apart; the graph it expands to.
+ASK_VALUE: Final = 0
+ASK_TRUTH: Final = 1
+ASK_SPLIT: Final = 2
+ASK_GRAPH: Final = 3
+
+#: The spec of calls that only hand on their input.
+IDENTITY: Final = -1
+
+
+#: Blob numbers of a fragment from here down mean the run's own blobs 0, 1, 2 ...
+KNOWN_BLOB: Final = -2
+
+
+class Call(NamedTuple):
+    """One task run, or `count` elements of a map starting at element `first`.
+
+    `payload` is the pickled `(args, kwargs, slots)`: `inputs` fill the argument positions and
+    names in `slots` first, then the holes left where pickle met a future deeper inside.
+    `columns` are the mapped arguments of an element call, one column for each slot in front.
+    """
+
+    node: int
+    spec: int
+    key: str
+    payload: bytes
+    inputs: tuple[Input, ...]
+    attempt: int = 1
+    ask: int = ASK_VALUE
+    first: int = -1
+    count: int = 1
+    columns: tuple[Column, ...] = ()
+    keys: tuple[Any, ...] | None = None
+
+
+class Outcome(NamedTuple):
+    """How a call, or a span of its elements, ended.
+
+    `value` holds what the state says: the value or `Chunk` of a success, the answer to a
+    question, an `ErrorReport`, the reason of a skip, the delay of a `retry_later`.
+    """
+
+    node: int
+    first: int
+    count: int
+    state: str
+    value: Any
+    seconds: float
+    attempt: int = 1
+    keys: tuple[Any, ...] | None = None
+
+
+#: States of an `Outcome` beside the states of a task run.
+RETRY_LATER: Final = "retry_later"
+NOT_RUN: Final = "not_run"
+
+
+class Batch(NamedTuple):
+    """Calls for one slot, in order, with the specs this slot has not seen yet."""
+
+    id: int
+    calls: tuple[Call, ...]
+    codes: tuple[tuple[int, Code], ...] = ()
+    blobs: tuple[tuple[int, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Where a worker finds a function: by module and name, or by value in a pickled blob."""
+
+    module: str
+    qualname: str
+    blob: int = -1
+    index: int = -1
+    #: the pickled `(retry_on, key)`, when one of them is given
+    policy: bytes = b""
+    timeout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is told when it starts."""
+
+    run_id: str
+    run_dir: str
+    snapshot: str = ""
+    paths: tuple[str, ...] = ()
+    cwd: str = ""
+    argv: tuple[str, ...] = ()
+    scheduled_time: datetime | None = None
+    data_interval: tuple[datetime, datetime] | None = None
+    log_level: int = logging.WARNING
+
+
+# --- failures ------------------------------------------------------------------------------
+
+
+class Frame(NamedTuple):
+    """One line of a traceback."""
+
+    path: str
+    line: int
+    name: str
+    text: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """An exception as plain data, made where it happened."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    frames: tuple[Frame, ...] = ()
+    pickled: bytes = b""
+    retryable: bool = True
+    inputs: tuple[tuple[str, str], ...] = ()
+    log_tail: str = ""
+
+    @property
+    def line(self) -> str:
+        """The error in one line, as Python prints it."""
+        head = self.message.strip().split("\n", 1)[0]
+        return f"{self.type}: {head}" if head else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Stands for the value of a task that failed: its `error`, `task_key` and `state`."""
+
+    error: BaseException
+    task_key: str
+    state: str = "failed"
+
+    def __bool__(self) -> bool:
+        """A failure is false, so `[x for x in outcomes if x]` drops it."""
+        return False
+
+
+# --- current -------------------------------------------------------------------------------
+
+
+class Context:
+    """The facts behind `current`: of a run (in a pipeline's body) or of one attempt."""
+
+    __slots__ = (
+        "attempt",
+        "call",
+        "data_interval",
+        "element",
+        "report_progress",
+        "run_dir",
+        "run_id",
+        "scheduled_time",
+        "task_key",
+    )
+
+    def __init__(
+        self,
+        run_id: str,
+        run_dir: str,
+        scheduled_time: datetime | None = None,
+        data_interval: tuple[datetime, datetime] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.run_dir = run_dir
+        self.scheduled_time = scheduled_time
+        self.data_interval = data_interval
+        self.task_key: str | None = None
+        self.element: Any = None
+        self.attempt = 1
+        self.call: Call | None = None
+        self.report_progress: Callable[[float, float | None], None] | None = None
+
+
+context: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
+
+
+class Current:
+    """What a task, or a pipeline's body, can know about the run it is part of.
+
+    `run_id`, `run_dir` (a directory that lives as long as the run), `scheduled_time` and
+    `data_interval` are there in both; `task_key`, `element` (index or map key), `attempt`,
+    `idempotency_key`, `logger` and `progress` only inside a task. Outside a run every fact is
+    None, `attempt` is 1, and `progress` does nothing, so tasks can be called plainly.
+    """
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run."""
+        return _fact("run_id")
+
+    @property
+    def run_dir(self) -> str | None:
+        """A directory that lives as long as the run."""
+        return _fact("run_dir")
+
+    @property
+    def scheduled_time(self) -> datetime | None:
+        """The tick this run is for; of a run started by hand, when it was created."""
+        return _fact("scheduled_time")
+
+    @property
+    def data_interval(self) -> tuple[datetime, datetime] | None:
+        """The span of time this run is for: from the previous tick to this one."""
+        return _fact("data_interval")
+
+    @property
+    def element(self) -> Any:
+        """The index or map key of this element; None outside a map."""
+        return _fact("element")
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, from 1."""
+        return _fact("attempt") or 1
+
+    @property
+    def task_key(self) -> str | None:
+        """The key of this task run, such as `scrape_site/fetch_page[17]`."""
+        facts = context.get()
+        if facts is None or facts.task_key is None:
+            return None
+        element = facts.element
+        return facts.task_key if element is None else f"{facts.task_key}[{element}]"
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """Names the run, the task and its inputs: equal for all attempts of one task run."""
+        facts = context.get()
+        if facts is None or facts.call is None:
+            return None
+        call = facts.call
+        inputs = repr((call.payload, call.inputs, call.columns, facts.element)).encode()
+        digest = blake2b(inputs, digest_size=8).hexdigest()
+        return f"{facts.run_id}/{self.task_key}/{digest}"
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger whose records from INFO up are shown with the task's output."""
+        logger = logging.getLogger("taskflow.task")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+        return logger
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Say how far this task is; shown beside it while it runs."""
+        facts = context.get()
+        if facts is not None and facts.report_progress is not None:
+            facts.report_progress(done, total)
+
+    def __repr__(self) -> str:
+        return f"<current run_id={self.run_id!r} task_key={self.task_key!r}>"
+
+
+def _fact(name: str) -> Any:
+    facts = context.get()
+    return None if facts is None else getattr(facts, name)
+
+
+current: Final = Current()
+
+# --- holes: where futures were, deep inside pickled arguments -------------------------------
+
+_filling = threading.local()
+
+
+def hole(index: int) -> Any:
+    """The input for hole `index` of the payload that is being loaded in this thread."""
+    return _filling.inputs[index]
+
+
+def same(value: Any) -> Any:
+    """The value itself: how a structure of futures travels inside other arguments."""
+    return value
+
+
+def fill(load: Callable[[], Any], inputs: Sequence[Any]) -> Any:
+    """Load a payload whose holes stand for `inputs`."""
+    before = getattr(_filling, "inputs", None)
+    _filling.inputs = inputs
+    try:
+        return load()
+    finally:
+        _filling.inputs = before
+
+
+class Abort(BaseException):
+    """Raised into a body that runs in the engine's own thread, to end the run now."""
+
+
+# --- what an executor reports ----------------------------------------------------------------
+
+
+class Lost(NamedTuple):
+    """A worker died; `cause` says how in plain words, `claimed` what it had begun."""
+
+    slot: int
+    cause: str
+    tail: str
+    unclaimed: dict[int, int]
+    killed: bool = False
+
+
+class Ended(NamedTuple):
+    """Outcomes from a slot; `idle` when it has nothing left to do."""
+
+    slot: int
+    outcomes: list[Outcome]
+
+
+class Started(NamedTuple):
+    """The body of a call with a timeout has begun."""
+
+    slot: int
+    node: int
+    element: int
+
+
+class Output(NamedTuple):
+    """What a task wrote, or how far it says it is."""
+
+    slot: int
+    key: str
+    text: str
+    progress: tuple[float, float | None] | None = None
+
+
+Report = Lost | Ended | Started | Output

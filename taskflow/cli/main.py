@@ -1,0 +1,105 @@
+"""The command `taskflow`: its commands are imported when they are called, so `--help` is instant.
+
+    exit code   0  all went well
+                1  the run failed
+                2  bad usage, or a file, a pipeline or a parameter that cannot be used
+                3  taskflow, or something that it needs, failed
+                4  the run was cancelled, or took too long
+              130  Ctrl-C
+
+Progress and messages go to standard error, data goes to standard output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from taskflow._clash import check_is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERNAL: Final = 3
+INTERRUPTED: Final = 130
+_CLOSED_PIPE: Final = 141  # what a shell shows of a program that SIGPIPE ended
+
+#: What each command does, in a line; module and function bear its name.
+COMMANDS: Final = {
+    "run": "Run a pipeline of a Python file and print its value.",
+    "graph": "Draw a pipeline of a Python file.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(f"taskflow.cli.{cmd_name}"), cmd_name
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"taskflow {version('taskflow-orchestrator')}")
+        except PackageNotFoundError:
+            click.echo("taskflow, from sources that are not installed")
+        ctx.exit()
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Ordinary Python functions as parallel, durable pipelines."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(exit_code(args))
+
+
+def exit_code(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        check_is_ours()
+    except ImportError as error:
+        click.echo(f"Error: {error}", err=True)
+        return INTERNAL
+    try:
+        code = cli.main(args, prog_name="taskflow", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on; and Python would complain of the rest when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,1 @@
+"""Drives a run: a pure plan and the loop around it."""

@@ -1,0 +1,46 @@
+"""How often each task run was tried: exceptions, lost workers and waits are counted apart."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A task run that has lost so many workers ends as `crashed`.
+MAX_LOSSES: Final = 3
+
+Unit = tuple[int, int]
+
+
+class Attempts:
+    """Counters by (node, element); only those that did not succeed at once have any."""
+
+    def __init__(self, draw: Callable[[], float] | None = None) -> None:
+        self.draw = draw or (lambda: 0.5)
+        self.tries: dict[Unit, tuple[int, int]] = {}  # failures, losses
+        #: Units that were in flight when a worker died; they run alone from then on.
+        self.alone: set[Unit] = set()
+        self._serial = itertools.count()
+
+    def failed(self, unit: Unit) -> int:
+        """Count an exception or a timeout; returns how many there were."""
+        failures, losses = self.tries.get(unit, (0, 0))
+        self.tries[unit] = (failures + 1, losses)
+        return failures + 1
+
+    def lost(self, unit: Unit) -> int:
+        """Count a worker that died under this unit alone; returns how many there were."""
+        failures, losses = self.tries.get(unit, (0, 0))
+        self.tries[unit] = (failures, losses + 1)
+        return losses + 1
+
+    def number(self, unit: Unit) -> int:
+        """Which attempt the next, or the running, one is."""
+        failures, losses = self.tries.get(unit, (0, 0))
+        return 1 + failures + losses
+
+    def count(self) -> int:
+        """A number that grows, so that timers of equal time keep their order."""
+        return next(self._serial)

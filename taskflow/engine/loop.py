@@ -1,0 +1,250 @@
+"""Drives one plan through one executor: the only part of the engine that waits.
+
+requests, timers ─▶ plan ─▶ dispatcher ─▶ executor.submit
+                     ▲                          │
+   events ◀──────────┴── reports ◀── executor.wait
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, Protocol
+
+from taskflow.call import Abort, Ended, Lost, Output, Started
+from taskflow.engine.dispatch import Dispatcher
+from taskflow.events import (
+    BAD,
+    RunNoticed,
+    TaskProgressed,
+    TaskWrote,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from taskflow.call import ErrorReport, Outcome, Piece, Report
+    from taskflow.engine.plan import Plan
+    from taskflow.events import Event
+    from taskflow.interfaces import Clock, Executor, Listener
+
+#: After a cancel, bodies that run may go on for so long, in seconds.
+GRACE_SECONDS: Final = 10.0
+#: Output of a task run that its failure report shows, in characters.
+TAIL_CHARACTERS: Final = 2000
+#: Task runs whose last output is kept in mind.
+TAILS: Final = 256
+#: Seconds of work that the iterator of a map is read ahead.
+READ_AHEAD_SECONDS: Final = 0.1
+#: Elements that are read ahead at most.
+READ_AHEAD_ELEMENTS: Final = 20_000
+
+
+class Feed(Protocol):
+    """An iterator that a map runs over, read in a thread of its own."""
+
+    def ask(self, count: int, wake: object) -> None:
+        """Read `count` more elements, then call `wake`; does nothing while it is reading."""
+        ...
+
+    def take(self) -> tuple[tuple[Piece, ...], bool, ErrorReport | None] | None:
+        """What was read: the elements, whether they are the last, what it raised."""
+        ...
+
+
+class Engine:
+    """Runs a plan to its end."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        executor: Executor,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+        timeout: float | None = None,
+    ) -> None:
+        self.plan = plan
+        self.executor = executor
+        self.clock = clock
+        self.dispatcher = Dispatcher(plan, executor.slots)
+        self._listeners = listeners
+        self._deadline = None if timeout is None else clock.monotonic() + timeout
+        self._tails: OrderedDict[str, str] = OrderedDict()
+        self._cancel_asked: float | None = None  # the grace that was asked for
+        self._cancel_why = ""
+        self._kill_at: float | None = None
+        self._stopping = False
+
+    # --- from outside, also from other threads and signal handlers ---
+
+    def cancel(self, why: str, grace: float = GRACE_SECONDS) -> None:
+        """Ask to stop: nothing new begins, what runs has `grace` seconds to end."""
+        asked = self._cancel_asked
+        self._cancel_asked = grace if asked is None else min(grace, asked)
+        self._cancel_why = self._cancel_why or why
+        self.executor.wake()
+
+    @property
+    def cancel_why(self) -> str:
+        """Why the run was stopped before its end; empty if it was not."""
+        return self._cancel_why
+
+    # --- the loop ---
+
+    def run(self) -> None:
+        """Run the plan to its end."""
+        self.emit()
+        while not self.plan.is_over:
+            try:
+                self._step()
+            except Abort:
+                self._abort()
+        self.emit()
+
+    def _step(self) -> None:
+        now = self.clock.monotonic()
+        self._stop_if_asked(now)
+        self.plan.tick(now)
+        for slot in self.dispatcher.late(now):
+            self._kill(slot, "timeout")
+        self._read_iterators()
+        self._give(now)
+        self.emit()
+        if self.plan.is_over:
+            return
+        for report in self.executor.wait(self._patience(now)):
+            self._take(report, self.clock.monotonic())
+
+    def _give(self, now: float) -> None:
+        self._submit(now)
+        for slot in self.dispatcher.overloaded(now):
+            self.dispatcher.withdrawn(slot, self.executor.withdraw(slot))
+            self._submit(now)
+
+    def _submit(self, now: float) -> None:
+        for slot, batch in self.dispatcher.fill(now, self.executor.capacity(0)):
+            self.executor.submit(slot, batch)
+
+    def _patience(self, now: float) -> float | None:
+        """How long the executor may wait for something to happen."""
+        times = [
+            self.plan.next_time,
+            self.dispatcher.next_time(now),
+            self._kill_at,
+            self._deadline,
+        ]
+        known = [time for time in times if time is not None]
+        if known:
+            return max(0.0, min(known) - now)
+        if self.dispatcher.is_idle and not any(True for _ in self.plan.mapping.hungry(1)):
+            raise RuntimeError(
+                f"the engine has nothing to wait for, yet {self.plan.unended} nodes have not "
+                "ended: please report this"
+            )
+        return None
+
+    def _take(self, report: Report, now: float) -> None:
+        if isinstance(report, Ended):
+            outcomes = [self._with_tail(outcome) for outcome in report.outcomes]
+            self.dispatcher.take(report.slot, outcomes, now)
+        elif isinstance(report, Output):
+            self._note_output(report)
+        elif isinstance(report, Started):
+            self.dispatcher.started(report.slot, now, report.node)
+        else:
+            self.dispatcher.lost(report, now)
+
+    def _note_output(self, output: Output) -> None:
+        if output.progress is not None:
+            self.plan.events.append(TaskProgressed(output.key, *output.progress))
+            return
+        self.plan.events.append(TaskWrote(output.key, output.text))
+        tail = self._tails.pop(output.key, "") + output.text
+        self._tails[output.key] = tail[-TAIL_CHARACTERS:]
+        if len(self._tails) > TAILS:
+            self._tails.popitem(last=False)
+
+    def _with_tail(self, outcome: Outcome) -> Outcome:
+        """A failure with the last lines that its task wrote."""
+        if outcome.state not in BAD:
+            return outcome
+        tail = self._tails.get(self.plan.key_of(outcome.node, outcome.first), "")
+        return outcome._replace(value=dataclasses.replace(outcome.value, log_tail=tail))
+
+    def _read_iterators(self) -> None:
+        durations = self.dispatcher.durations
+        feeds: list[Feed] = self.plan.graph.iterators
+        slots = self.executor.slots
+        for run, number in list(self.plan.mapping.hungry(READ_AHEAD_ELEMENTS)):
+            each = durations.get(self.plan.graph.spec[run.node])
+            window = 2 * slots if each is None else int(READ_AHEAD_SECONDS / each) * slots
+            window = min(READ_AHEAD_ELEMENTS, max(2 * slots, window))
+            feed = feeds[run.spec.sources[number].index]  # type: ignore[union-attr] # an Iterated
+            read = feed.take()
+            if read is not None:
+                pieces, is_last, error = read
+                self.plan.feed(run.node, number, pieces, error, is_last=is_last)
+                if is_last:
+                    continue
+            wanted = window - (run.sources[number].arrived - run.ended)
+            if wanted > 0:
+                feed.ask(wanted, self.executor.wake)
+
+    # --- stopping ---
+
+    def _stop_if_asked(self, now: float) -> None:
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            self.cancel("timeout", 0.0)
+        if self.plan.cancelled and not self._stopping:  # fail_fast, decided by the plan
+            self.cancel("fail_fast", 0.0)
+        if self._cancel_asked is None:
+            return
+        grace, self._cancel_asked = self._cancel_asked, None
+        kill_at = now + grace
+        self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
+        if not self._stopping:
+            self._stopping = True
+            self._stop_waiting_work()
+        if now >= self._kill_at:
+            self._kill_running()
+
+    def _stop_waiting_work(self) -> None:
+        self.plan.cancel()
+        for slot, state in enumerate(self.dispatcher.slots):
+            if state.queue:
+                self.dispatcher.withdrawn(slot, self.executor.withdraw(slot))
+        running = sum(slot.units for slot in self.dispatcher.slots)
+        if running and self._cancel_why in {"cancel", "interrupt"}:
+            self.plan.events.append(RunNoticed(f"stopping: {running} running, nothing new begins"))
+
+    def _kill_running(self) -> None:
+        self._kill_at = None
+        for slot, state in enumerate(self.dispatcher.slots):
+            if state.queue and not self._is_cleanup(state.queue[0].work.node):
+                self._kill(slot, "cancel")
+
+    def _is_cleanup(self, node: int) -> bool:
+        spec = self.plan.spec_of(node)
+        return spec is not None and spec.trigger_rule == "always"
+
+    def _kill(self, slot: int, why: str) -> None:
+        if self.executor.can_kill:
+            self.dispatcher.slots[slot].killed_for = why
+            self.executor.kill(slot)
+
+    def _abort(self) -> None:
+        """The body that runs in this thread was ended from outside: cancel all, now."""
+        self.plan.cancel()
+        self._stopping = True
+        self.dispatcher.slots[0].killed_for = "cancel"
+        unclaimed = self.executor.withdraw(0)
+        self.dispatcher.lost(Lost(0, "", "", unclaimed, killed=True), self.clock.monotonic())
+
+    def emit(self, *more: Event) -> None:
+        """Hand the events that have come together to the listeners."""
+        if not self.plan.events and not more:
+            return
+        events, self.plan.events = [*self.plan.events, *more], []
+        for listener in self._listeners:
+            listener.notice(events)

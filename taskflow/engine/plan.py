@@ -1,0 +1,514 @@
+"""A run as a pure state machine: outcomes in, work and events out.
+
+No clock, thread, socket or database: `now` is an argument, work is taken from `ready` by the
+dispatcher, events are collected by the loop. So every situation can be replayed in a test.
+
+    pending ──inputs ended──▶ ready ──given to a slot──▶ running ──▶ succeeded, failed, ...
+       │                        ▲                          │ │
+       │ rule says no           └── withdrawn, worker lost ┘ └──▶ retrying ──delay──▶ ready
+       └──▶ upstream_failed, skipped, cancelled
+
+A node is judged once all its inputs have ended. Nodes are integers, states are a list by node;
+what happens to elements of maps is in `mapping`, graphs that arrive while running are in
+`expanding`. Everything that follows from an outcome is worked off by `_settle`, from a queue
+and never by recursion, so a chain of any length is fine.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE, NOT_RUN, RETRY_LATER
+from taskflow.engine.attempts import Attempts
+from taskflow.engine.calls import Calls
+from taskflow.engine.expanding import Expansions
+from taskflow.engine.mapping import Mapping
+from taskflow.engine.rules import RUN, TOLERANT, judge
+from taskflow.engine.work import ASKS, Work
+from taskflow.events import (
+    BAD,
+    CANCELLED,
+    ENDED,
+    GOOD,
+    PENDING,
+    READY,
+    RETRYING,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    UPSTREAM_FAILED,
+    TaskRetrying,
+    TasksEnded,
+    TasksPlanned,
+)
+from taskflow.graph.graph import (
+    BARRIER,
+    CHOICE,
+    DYNAMIC,
+    FLAT,
+    GATHER,
+    HELPERS,
+    MAP,
+    OUTCOME,
+    TASK,
+    VALUE,
+    Link,
+    Split,
+    node_of,
+)
+
+if TYPE_CHECKING:
+    from taskflow.call import ErrorReport, Outcome, Piece
+    from taskflow.events import Event
+    from taskflow.graph.graph import Graph, Ref, TaskSpec
+
+
+class Plan:
+    """The state of a run; see the module's docstring."""
+
+    def __init__(self, graph: Graph, *, fail_fast: bool = False, draw: Any = None) -> None:
+        self.graph = graph
+        self.fail_fast = fail_fast
+        self.state: list[str] = []
+        self.waiting: list[int] = []
+        self.dependants: list[list[int]] = []
+        self.value: list[Any] = []
+        self.hurt: set[int] = set()  # nodes with an input that did not succeed
+        self.taken: set[int] = set()  # nodes whose failures some descendant takes as values
+        self.failed: set[int] = set()  # nodes that failed, or have elements that did
+        self.errors: dict[int, ErrorReport] = {}
+        self.ready: list[Work] = []  # a stack: what became ready last goes first
+        self.events: list[Event] = []
+        self.cancelled = False
+        self.unended = 0
+        self.attempts = Attempts(draw)
+        self.calls = Calls(self)
+        self.mapping = Mapping(self)
+        self.expansions = Expansions(self)
+        self._timers: list[tuple[float, int, Work]] = []
+        self._due: deque[int] = deque()  # nodes whose inputs have all ended
+        self._paths: dict[int, str] = {}
+        self.adopt(0)
+
+    # --- nodes enter ---
+
+    def adopt(self, first: int) -> None:
+        """Take in the nodes from `first` on."""
+        graph = self.graph
+        count = len(graph) - first
+        self.unended += count
+        self.state += [PENDING] * count
+        self.waiting += [0] * count
+        self.dependants += [[] for _ in range(count)]
+        self.value += [None] * count
+        for node in range(first, first + count):
+            for upstream in self._edges(node):
+                self.dependants[upstream].append(node)
+                self.waiting[node] += 1
+        self._announce(first)
+        for node in range(first, first + count):
+            if graph.kind[node] in (MAP, FLAT):
+                self.mapping.add(node)
+        # The stack is worked off from its end: last node first gives the order of the trace.
+        self._due.extend(node for node in reversed(range(first, len(graph))) if self._is_due(node))
+        self._settle()
+
+    def _is_due(self, node: int) -> bool:
+        return not self.waiting[node]
+
+    def _edges(self, node: int) -> list[int]:
+        """The nodes that must end before this one is judged; elements of maps stream apart."""
+        graph = self.graph
+        edges = [node_of(ref) for ref in graph.inputs[node]]
+        if node in graph.after:
+            edges += graph.after[node]
+        if node in graph.gates:
+            edges.append(graph.gates[node][0])
+        if node in graph.maps:
+            sources = graph.maps[node].sources
+            edges += [node_of(source.ref) for source in sources if isinstance(source, Split)]
+        return [edge for edge in edges if edge >= 0]
+
+    def _announce(self, first: int) -> None:
+        counts: dict[str, int] = {}
+        for node in range(first, len(self.graph)):
+            if self.graph.kind[node] in (TASK, DYNAMIC):
+                name = self.name_of(node)
+                counts[name] = counts.get(name, 0) + 1
+            elif self.graph.kind[node] == MAP:
+                counts.setdefault(self.name_of(node), 0)
+        self.events += [TasksPlanned(name, count) for name, count in counts.items()]
+
+    # --- outcomes enter ---
+
+    def take(self, outcome: Outcome, now: float) -> None:
+        """Take note of how a call, or a span of elements, ended."""
+        node, first, count, state, value = outcome[:5]
+        kind = self.graph.kind[node]
+        if state == NOT_RUN:
+            self.give_back(Work(node, first, count, self.ask_of(node, first)))
+        elif state == RETRY_LATER:
+            delay, why = value
+            self._retry(Work(node, first, 1, self.ask_of(node, first)), now + delay, delay, why, 0)
+        elif state in BAD:
+            for element in range(first, first + count):
+                self.fail(node, element, state, value, now, outcome.seconds / count)
+        elif kind == FLAT or (kind == MAP and first < -1):
+            self.mapping.split_ended(node, first, value)
+        elif first >= 0:
+            self.mapping.ended(outcome)
+        elif state == SKIPPED:
+            self.end(node, SKIPPED, outcome.seconds, why=value, running=True)
+        elif kind == DYNAMIC:
+            self.expansions.open(node, -1, value, now)
+        else:
+            self.value[node] = value
+            self.end(node, SUCCEEDED, outcome.seconds, running=True, attempt=outcome.attempt)
+        self._settle()
+
+    def fail(
+        self, node: int, element: int, state: str, report: ErrorReport, now: float, took: float
+    ) -> None:
+        """An attempt ended with an exception or a timeout: try again, or end it so."""
+        spec = self.spec_of(node)
+        unit = (node, element)
+        failures = self.attempts.failed(unit)
+        again = spec is not None and report.retryable and failures <= spec.retry.times
+        if again and not self.cancelled:
+            assert spec is not None  # so mypy sees it, too
+            delay = spec.retry.wait(failures, self.attempts.draw())
+            work = Work(node, element, 1, self.ask_of(node, element))
+            self._retry(work, now + delay, delay, report.line, failures)
+            return
+        self.end_badly(node, element, state, report, took)
+
+    def end_badly(
+        self, node: int, element: int, state: str, report: ErrorReport, took: float = 0.0
+    ) -> None:
+        """End a node, or an element of a map, in a state of failure."""
+        self.failed.add(node)
+        kind = self.graph.kind[node]
+        if kind == FLAT or (kind == MAP and element < 0):
+            self.mapping.split_failed(node, element, report)
+        elif element >= 0:
+            self.mapping.end_badly(node, element, state, report, took)
+        else:
+            self.errors[node] = report
+            self.end(node, state, took, running=True, error=report)
+        if self.fail_fast and not self.cancelled and not self._is_tolerated(node):
+            self.cancel()
+        self._settle()
+
+    def _retry(self, work: Work, when: float, delay: float, why: str, attempt: int) -> None:
+        if self.cancelled:
+            self.give_back(work)
+            return
+        self._set_state(work, RETRYING)
+        heapq.heappush(self._timers, (when, self.attempts.count(), work))
+        key, name = self.key_of(work.node, work.first), self.name_of(work.node)
+        self.events.append(TaskRetrying(key, name, attempt, delay, why))
+
+    def give_back(self, work: Work, *, alone: bool = False) -> None:
+        """Work that a slot had been given did not run there; `alone` if it may kill its worker."""
+        spec = self.spec_of(work.node)
+        if alone:
+            self.attempts.alone.update(
+                (work.node, element) for element in range(work.first, work.first + work.count)
+            )
+        if self.cancelled and (spec is None or spec.trigger_rule != "always"):
+            self._cancel_work(work)
+        elif work.first == -1 and self.waiting[work.node]:
+            self.state[work.node] = PENDING  # it had run ahead of its inputs
+        elif work.first == -1 and work.node in self.hurt:
+            self.state[work.node] = PENDING
+            self._due.append(work.node)
+        elif alone and work.count > 1:
+            self.make_ready(
+                *(work._replace(first=work.first + each, count=1) for each in range(work.count))
+            )
+        else:
+            self.make_ready(work)
+        self._settle()
+
+    def make_ready(self, *works: Work) -> None:
+        """Put work on the stack."""
+        for work in works:
+            self._set_state(work, READY)
+        self.ready.extend(works)
+
+    def begin(self, work: Work) -> None:
+        """A slot was given this work."""
+        self._set_state(work, RUNNING)
+
+    def _set_state(self, work: Work, state: str) -> None:
+        if work.first == -1:
+            self.state[work.node] = state
+        elif work.ask != ASK_SPLIT:
+            self.mapping.set_state(work, state)
+
+    def is_stale(self, work: Work) -> bool:
+        """Whether work on the stack has been cancelled meanwhile."""
+        if work.first == -1:
+            return self.state[work.node] in ENDED
+        return self.state[work.node] in ENDED or self.mapping.is_stale(work)
+
+    def feed(
+        self,
+        node: int,
+        number: int,
+        pieces: tuple[Piece, ...],
+        error: ErrorReport | None,
+        *,
+        is_last: bool,
+    ) -> None:
+        """The iterator of a map gave elements, ended, or raised."""
+        run = self.mapping.runs[node]
+        self.mapping.bring(run, number, pieces, is_last=is_last)
+        if error is not None:
+            self.mapping.iterator_failed(node, number, error)
+        self._settle()
+        if is_last:
+            self.mapping.check(run)
+            self._settle()
+
+    # --- time ---
+
+    def tick(self, now: float) -> None:
+        """Make ready what waited for its time."""
+        while self._timers and self._timers[0][0] <= now:
+            work = heapq.heappop(self._timers)[2]
+            if not self.is_stale(work):
+                self.make_ready(work)
+
+    @property
+    def next_time(self) -> float | None:
+        """When `tick` is due next."""
+        while self._timers and self.is_stale(self._timers[0][2]):
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    # --- ending and judging ---
+
+    def end(
+        self,
+        node: int,
+        state: str,
+        took: float = 0.0,
+        *,
+        running: bool = False,
+        attempt: int = 1,
+        error: ErrorReport | None = None,
+        why: str = "",
+    ) -> None:
+        """A node ended; whoever waits for it comes closer to being judged."""
+        self.state[node] = state
+        self.unended -= 1
+        kind = self.graph.kind[node]
+        if kind in (TASK, DYNAMIC) or (error is not None and kind in HELPERS):
+            attempt = self.attempts.number((node, -1)) if self.attempts.tries else attempt
+            key, name = self.key_of(node), self.name_of(node)
+            shown = running and kind not in HELPERS
+            self.events.append(
+                TasksEnded(key, name, state, took, attempt, running=shown, error=error, why=why)
+            )
+        good = state in GOOD
+        for dependant in self.dependants[node]:
+            if not good:
+                self.hurt.add(dependant)
+            self.waiting[dependant] -= 1
+            if not self.waiting[dependant] and self.state[dependant] == PENDING:
+                self._due.append(dependant)
+        self.mapping.node_ended(node)
+        self.expansions.node_ended(node)
+
+    def _settle(self) -> None:
+        while True:
+            if self._due:
+                self._judge(self._due.popleft())
+            elif not self.expansions.settle() and not self.mapping.settle():
+                return
+
+    def _judge(self, node: int) -> None:
+        if self.state[node] != PENDING or self.waiting[node]:
+            return
+        kind = self.graph.kind[node]
+        if kind == CHOICE:
+            self._choose(node)
+            return
+        verdict = self._verdict(node)
+        if verdict != RUN:
+            self._end_unrun(node, verdict)
+        elif kind == BARRIER:
+            self.end(node, SUCCEEDED)
+        elif kind in (MAP, FLAT):
+            self._take_inputs(node)
+            self.mapping.open(node)
+        else:
+            self._take_inputs(node)
+            self.make_ready(Work(node, ask=ASKS[kind]))
+
+    def _end_unrun(self, node: int, verdict: str) -> None:
+        if node in self.mapping.runs:
+            self.mapping.shut(node)
+        self.end(node, verdict)
+
+    def _verdict(self, node: int) -> str:
+        spec = self.spec_of(node)
+        rule = "all_success" if spec is None else spec.trigger_rule
+        if self.cancelled and rule != "always":
+            return CANCELLED
+        gate = self.graph.gates.get(node)
+        if gate is not None:
+            truth, expected = gate
+            if self.state[truth] not in GOOD:
+                return judge("all_success", [self.state[truth]])
+            if self.value[truth] != expected:
+                return SKIPPED
+        if node not in self.hurt and rule not in {"one_failed", "all_failed"}:
+            return RUN
+        return judge(rule, self.input_states(node))
+
+    def input_states(self, node: int) -> list[str]:
+        """The states of a node's inputs, as its trigger rule sees them."""
+        refs = [ref for ref in self.graph.inputs[node] if node_of(ref) >= 0]
+        states = [self.seen_state(node, ref) for ref in refs]
+        edges = self._edges(node)
+        return states + [self.state[edge] for edge in edges[len(states) :]]
+
+    def seen_state(self, node: int, ref: Ref) -> str:
+        """The state of an input, as a node sees it that may take failures as values."""
+        state = self.state[node_of(ref)]
+        if isinstance(ref, Link) and ref.take != VALUE:
+            if ref.take == OUTCOME:
+                # `successes` and `outcomes` of a list leave out what was skipped themselves.
+                among_many = self.graph.kind[node] == GATHER and self.graph.spec[node] >= 0
+                taken = (
+                    state in BAD or state == UPSTREAM_FAILED or (among_many and state == SKIPPED)
+                )
+                return SUCCEEDED if taken else state
+            run = self.mapping.runs.get(ref.node)
+            if run is not None and run.open and state != CANCELLED:
+                return SUCCEEDED
+        return state
+
+    def _choose(self, node: int) -> None:
+        """A CHOICE has the state and value of the branch that was not skipped."""
+        branches = [node_of(ref) for ref in self.graph.inputs[node]]
+        taken = [branch for branch in branches if self.state[branch] != SKIPPED]
+        if not taken:
+            self.end(node, CANCELLED if self.cancelled else SKIPPED)
+            return
+        self.value[node] = self.value[taken[0]]
+        self.end(node, self.state[taken[0]])
+
+    # --- failures taken as values ---
+
+    def _take_inputs(self, node: int) -> None:
+        """A node runs although some inputs failed: it takes their failures as values."""
+        if node in self.hurt:
+            for ref in self.graph.inputs[node]:
+                if node_of(ref) >= 0 and self.state[node_of(ref)] not in GOOD:
+                    self.take_failures(node_of(ref))
+
+    def take_failures(self, node: int) -> None:
+        """Mark the failures behind a node as taken: its own, or those that reached it as data."""
+        stack = [node]
+        while stack:
+            node = stack.pop()
+            if node in self.taken:
+                continue
+            self.taken.add(node)
+            stack += [node_of(ref) for ref in self.graph.inputs[node] if node_of(ref) >= 0]
+            stack += self.mapping.upstream_maps(node)
+            stack += self.expansions.results_of(node)
+
+    def _is_tolerated(self, node: int) -> bool:
+        """Whether some descendant takes failures as values, so that this one may not count."""
+        seen = {node}
+        stack = [node]
+        while stack:
+            upstream = stack.pop()
+            for below in [*self.dependants[upstream], *self.mapping.downstream_maps(upstream)]:
+                spec = self.spec_of(below)
+                links = [ref for ref in self.graph.inputs[below] if node_of(ref) == upstream]
+                tolerant = spec is not None and spec.trigger_rule in TOLERANT and bool(links)
+                if tolerant or any(isinstance(ref, Link) and ref.take != VALUE for ref in links):
+                    return True
+                if below not in seen:
+                    seen.add(below)
+                    stack.append(below)
+        return False
+
+    @property
+    def untaken(self) -> list[int]:
+        """Nodes with failures that nobody took as values, in the order of the trace."""
+        return sorted(self.failed - self.taken)
+
+    # --- cancelling ---
+
+    def cancel(self) -> None:
+        """Cancel all that has not begun, except what has the rule `always`."""
+        if self.cancelled:
+            return
+        self.cancelled = True
+        for node in range(len(self.graph)):
+            spec = self.spec_of(node)
+            if spec is not None and spec.trigger_rule == "always":
+                continue
+            if node in self.mapping.runs and self.state[node] == RUNNING:
+                self.mapping.cancel(node)
+            elif self.state[node] in (PENDING, READY, RETRYING):
+                self._end_unrun(node, CANCELLED)
+        self._settle()
+
+    def _cancel_work(self, work: Work) -> None:
+        if work.first == -1:
+            self.end(work.node, CANCELLED, running=True)
+        else:
+            self.mapping.cancel_work(work)
+
+    def stop_running(self, node: int, element: int) -> None:
+        """What ran was killed by a cancel."""
+        self._cancel_work(Work(node, element, 1, self.ask_of(node, element)))
+        self._settle()
+
+    # --- reading ---
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every node has ended."""
+        return not self.unended
+
+    def spec_of(self, node: int) -> TaskSpec | None:
+        """The task of a node; None for helpers."""
+        index = self.graph.spec[node]
+        return self.graph.specs[index] if index >= 0 else None
+
+    def name_of(self, node: int) -> str:
+        """The name that people see."""
+        return self.graph.name_of(node)
+
+    def ask_of(self, node: int, first: int) -> int:
+        """What a call for this work asks."""
+        kind = self.graph.kind[node]
+        if kind == FLAT or (kind == MAP and first < -1):
+            return ASK_SPLIT
+        spec = self.spec_of(node)
+        if kind == MAP:
+            return ASK_GRAPH if spec is not None and spec.dynamic else ASK_VALUE
+        return ASKS[kind]
+
+    def key_of(self, node: int, element: int = -1) -> str:
+        """The task key of a node or of an element of a map."""
+        scope = self.graph.scope[node]
+        path = self._paths.get(scope)
+        if path is None:
+            path = self._paths[scope] = self.graph.path_of(scope)
+        name = self.name_of(node) or f"_{node}"
+        nth = self.graph.nth[node]
+        key = f"{path}/{name}#{nth}" if nth > 1 else f"{path}/{name}"
+        if element < 0:
+            return key
+        return f"{key}[{self.mapping.runs[node].label(element)}]"

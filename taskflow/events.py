@@ -1,0 +1,203 @@
+"""What happens in a run, as frozen records, and the states a task run and a run can be in.
+
+Records are shaped for batches: one `TasksEnded` covers a span of map elements, so a map of a
+million elements makes some hundreds of records, not a million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from taskflow.call import ErrorReport
+
+# --- states of a task run ------------------------------------------------------------------
+
+PENDING: Final = "pending"  #: waits for its inputs
+READY: Final = "ready"  #: inputs are there; waits for a slot
+RUNNING: Final = "running"  #: given to a worker
+RETRYING: Final = "retrying"  #: waits for its next attempt
+SUCCEEDED: Final = "succeeded"
+CACHED: Final = "cached"  #: taken from an earlier run
+FAILED: Final = "failed"  #: its last attempt raised
+CRASHED: Final = "crashed"  #: killed its worker three times
+TIMED_OUT: Final = "timed_out"
+UPSTREAM_FAILED: Final = "upstream_failed"  #: an input failed, so it never ran
+SKIPPED: Final = "skipped"
+CANCELLED: Final = "cancelled"
+
+TASK_STATES: Final = (
+    PENDING,
+    READY,
+    RUNNING,
+    RETRYING,
+    SUCCEEDED,
+    CACHED,
+    FAILED,
+    CRASHED,
+    TIMED_OUT,
+    UPSTREAM_FAILED,
+    SKIPPED,
+    CANCELLED,
+)
+
+#: States with a value.
+GOOD: Final = frozenset({SUCCEEDED, CACHED})
+#: States that count as a failure of the task itself.
+BAD: Final = frozenset({FAILED, CRASHED, TIMED_OUT})
+#: States that never change again.
+ENDED: Final = GOOD | BAD | {UPSTREAM_FAILED, SKIPPED, CANCELLED}
+
+# --- states of a run -----------------------------------------------------------------------
+
+RUN_STATES: Final = (
+    "queued",
+    "running",
+    "paused",
+    "succeeded",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "interrupted",
+)
+
+
+# --- records -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins; `params` are (name, repr) pairs with secrets masked."""
+
+    run_id: str
+    pipeline: str
+    params: tuple[tuple[str, str], ...]
+    time: float
+    executor: str = "processes"
+    slots: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TasksPlanned:
+    """`count` more task runs of the task shown as `name` are known to come."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksStarted:
+    """A slot was given `count` task runs of `name`."""
+
+    name: str
+    count: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksReturned:
+    """`count` task runs of `name` that a slot was given did not run there after all."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksEnded:
+    """A task run ended, or `count` map elements from `first` on ended alike.
+
+    `key` is the task key of a single task run or of the map; `running` says whether a slot
+    had been given them. `taken` in a later `FailureTaken` refers to the same keys.
+    """
+
+    key: str
+    name: str
+    state: str
+    seconds: float = 0.0
+    attempt: int = 1
+    first: int = -1
+    count: int = 1
+    running: bool = True
+    error: ErrorReport | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRetrying:
+    """An attempt failed and another comes in `delay` seconds."""
+
+    key: str
+    name: str
+    attempt: int
+    delay: float
+    why: str
+    running: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWrote:
+    """Text that a task wrote, whole lines where it can be."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgressed:
+    """A task said how far it is."""
+
+    key: str
+    done: float
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoticed:
+    """Something a person should know, in one line: a cancel begins, a worker died."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ended; `counts` are task runs by state."""
+
+    run_id: str
+    state: str
+    seconds: float
+    time: float
+    counts: dict[str, int] = field(default_factory=dict)
+    why: str = ""
+
+
+Event = (
+    RunStarted
+    | TasksPlanned
+    | TasksStarted
+    | TasksReturned
+    | TasksEnded
+    | TaskRetrying
+    | TaskWrote
+    | TaskProgressed
+    | RunNoticed
+    | RunEnded
+)
+
+
+def as_plain(event: Event) -> dict[str, Any]:
+    """An event as a dict of plain values, for one line of JSON."""
+    plain: dict[str, Any] = {"event": type(event).__name__}
+    for name in event.__dataclass_fields__:
+        value = getattr(event, name)
+        if name == "error" and value is not None:
+            value = {
+                "type": value.type,
+                "message": value.message,
+                "traceback": value.traceback,
+                "inputs": dict(value.inputs),
+            }
+        if name == "params":
+            value = dict(value)
+        plain[name] = value
+    return plain

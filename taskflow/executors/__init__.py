@@ -1,0 +1,1 @@
+"""Where calls run: in this thread, or in worker processes."""

@@ -1,0 +1,64 @@
+"""Why a worker died, in plain words."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from typing import Final
+
+_CODE: Final = re.compile(r"(SIG[A-Z0-9]+)\(-(\d+)\)|EXIT\((\d+)\)|(-?\d+)")
+
+_WORDS: Final = {
+    "SIGSEGV": "segmentation fault in C code",
+    "SIGBUS": "bus error in C code, or a full /dev/shm or disk under a memory map",
+    "SIGABRT": "aborted, usually by a failed check in C code",
+    "SIGFPE": "arithmetic error in C code",
+    "SIGILL": "illegal instruction: a library built for another processor",
+    "SIGTERM": "terminated from outside",
+    "SIGKILL": "killed from outside",
+    "SIGXCPU": "CPU time limit reached",
+    "SIGHUP": "hung up",
+}
+
+
+def cause_of_death(error: BaseException | None, *, oom: bool, disconnected: bool) -> str:
+    """What ended a worker, from loky's exception and the kernel's count of OOM kills.
+
+    Names the signal or the exit code, and what it usually means.
+    """
+    codes = re.search(r"exit codes? of the workers? (?:are|is) \{([^}]*)\}", str(error or ""))
+    match = _CODE.search(codes.group(1)) if codes else None
+    if match is None:
+        return "its connection was closed" if disconnected else f"the worker ended: {error}"
+    name, _, code, number = match.groups()
+    if name is None and number is not None and number.startswith("-"):
+        name = _signal_name(int(number[1:]))
+    if name is None:
+        return f"exit code {code or number}: something in it called os._exit or a C exit"
+    if name == "SIGKILL" and oom:
+        return "SIGKILL: the kernel killed it because memory ran out"
+    if name == "SIGKILL" and disconnected:
+        # Ours: it had closed its own end of the connection.
+        return "it closed its connection to the engine (file descriptors closed in the task?)"
+    words = _WORDS.get(name, "killed by a signal")
+    return f"{name}: {words}" + (
+        ", or by the kernel because memory ran out" if name == "SIGKILL" else ""
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started."""
+    try:
+        text = Path("/proc/vmstat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
+    return int(found.group(1)) if found else 0

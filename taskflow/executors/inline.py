@@ -1,0 +1,123 @@
+"""Calls run one after another in the thread of the engine: for tests, debuggers and small runs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from taskflow.call import Ended, Output
+from taskflow.executors.deadline import raising_timeout
+from taskflow.executors.running import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from taskflow.call import Batch, Outcome, Report, Setup
+
+#: Short calls are reported together for this long, so that reporting costs little.
+REPORT_SECONDS: Final = 0.02
+
+
+class InlineExecutor:
+    """One slot, in this thread: a `wait` runs calls; output goes where it always goes."""
+
+    slots = 1
+    can_kill = False
+
+    def __init__(self) -> None:
+        self._runner: Runner | None = None
+        self._queue: deque[tuple[Batch, int]] = deque()  # a batch, and its next call
+        self._open: Iterator[Outcome] | None = None
+        self._unclaimed: dict[int, int] = {}
+        self._reports: list[Report] = []
+        self._woken = threading.Event()
+
+    def start(self, setup: Setup) -> None:
+        """Get ready to run calls."""
+        os.makedirs(os.path.join(setup.run_dir, "values"), exist_ok=True)
+        self._runner = Runner(setup)
+        self._runner.limited = raising_timeout
+        self._runner.context.report_progress = self._progressed
+
+    def submit(self, slot: int, batch: Batch) -> None:
+        """Queue the calls of a batch."""
+        del slot
+        self._queue.append((batch, 0))
+        self._unclaimed[batch.id] = sum(call.count for call in batch.calls)
+
+    def capacity(self, slot: int) -> int:
+        """Any number of calls can be queued."""
+        del slot
+        return 1 << 30
+
+    def withdraw(self, slot: int) -> dict[int, int]:
+        """Take back what has not begun."""
+        del slot
+        taken = {batch: count for batch, count in self._unclaimed.items() if count}
+        self._queue.clear()
+        self._unclaimed.clear()
+        self._open = None
+        return taken
+
+    def kill(self, slot: int) -> None:
+        """Nothing can be ended here; the engine does not ask."""
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        """Run calls for a moment and report how they ended; with none queued, wait."""
+        if not self._queue:
+            self._woken.wait(timeout)
+        self._woken.clear()
+        outcomes: list[Outcome] = []
+        until = time.monotonic() + REPORT_SECONDS
+        while self._queue and time.monotonic() < until and not self._woken.is_set():
+            outcome = self._next()
+            if outcome is not None:
+                outcomes.append(outcome)
+        reports, self._reports = self._reports, []
+        return [*reports, Ended(0, outcomes)] if outcomes else reports
+
+    def _next(self) -> Outcome | None:
+        """One more outcome; None when a call turned out to be over."""
+        assert self._runner is not None, "submit comes after start"
+        batch, index = self._queue[0]
+        if self._open is None:
+            if index == 0:
+                self._runner.learn(batch)
+            self._open = self._runner.run(batch.calls[index], lambda n: self._claim(batch.id, n))
+        outcome = next(self._open, None)
+        if outcome is None and self._queue:
+            self._open = None
+            self._queue.popleft()
+            if index + 1 < len(batch.calls):
+                self._queue.appendleft((batch, index + 1))
+            else:
+                self._unclaimed.pop(batch.id, None)
+        return outcome
+
+    def _claim(self, batch: int, count: int) -> int:
+        granted = min(count, self._unclaimed.get(batch, 0))
+        if granted:
+            self._unclaimed[batch] -= granted
+        return granted
+
+    def _progressed(self, done: float, total: float | None) -> None:
+        facts = self._runner.context if self._runner else None
+        if facts is not None:
+            self._reports.append(Output(0, facts.task_key or "", "", (done, total)))
+
+    @property
+    def first_error(self) -> BaseException | None:
+        """The first exception that a body raised, with its traceback."""
+        return self._runner.first_error if self._runner else None
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Forget everything."""
+        self._queue.clear()
+        self._open = None

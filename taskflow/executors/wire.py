@@ -1,0 +1,191 @@
+"""Messages over a stream socket, tokens over a pipe: how a slot talks with its worker.
+
+A message is its length (8 bytes, little endian) and then its bytes. The engine's side never
+blocks: what the socket does not take waits in a buffer. The worker's side does.
+
+A token is a batch number in 4 bytes. The engine writes one for each call (or map element) of a
+batch before it sends the batch; the worker reads one for each before its body begins. Both ends
+hold the reading end, and a read of whole tokens is atomic, so each token is read once: by the
+worker, which runs the call, or by the engine, which has thereby withdrawn it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import struct
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LENGTH: Final = struct.Struct("<Q")
+_TOKEN: Final = struct.Struct("<I")
+#: Asked of the kernel for the token pipe; it may give less.
+_PIPE_BYTES: Final = 1 << 20
+_READ_BYTES: Final = 1 << 18
+
+
+class EngineLink:
+    """The engine's end of a socket: never blocks."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self._out: deque[memoryview] = deque()
+        self._in = bytearray()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._out)
+
+    def send(self, message: bytes) -> None:
+        """Queue a message and send what the socket takes now."""
+        self._out.append(memoryview(_LENGTH.pack(len(message)) + message))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the socket takes now; a broken connection shows when reading."""
+        while self._out:
+            try:
+                sent = self.sock.send(self._out[0])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._out.clear()
+                return
+            if sent == len(self._out[0]):
+                self._out.popleft()
+            else:
+                self._out[0] = self._out[0][sent:]
+
+    def receive(self) -> tuple[list[bytes], bool]:
+        """All whole messages that have arrived, and whether the connection is still open."""
+        is_open = True
+        while True:
+            try:
+                data = self.sock.recv(_READ_BYTES)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                data = b""
+            if not data:
+                is_open = False
+                break
+            self._in += data
+            if len(data) < _READ_BYTES:
+                break
+        return list(self._whole()), is_open
+
+    def _whole(self) -> Iterator[bytes]:
+        at = 0
+        while len(self._in) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._in, at)
+            end = at + _LENGTH.size + length
+            if end > len(self._in):
+                break
+            yield bytes(memoryview(self._in)[at + _LENGTH.size : end])
+            at = end
+        if at:
+            del self._in[:at]
+
+
+class WorkerLink:
+    """The worker's end of a socket: blocks."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        os.set_blocking(fd, True)
+
+    def send(self, message: bytes) -> None:
+        """Send a message whole."""
+        view = memoryview(_LENGTH.pack(len(message)) + message)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+    def receive(self) -> bytes | None:
+        """The next message, or None when the engine has closed the connection."""
+        head = self._exactly(_LENGTH.size)
+        return None if head is None else self._exactly(_LENGTH.unpack(head)[0])
+
+    def _exactly(self, count: int) -> bytes | None:
+        parts = []
+        while count:
+            data = os.read(self.fd, min(count, 1 << 20))
+            if not data:
+                return None
+            parts.append(data)
+            count -= len(data)
+        return b"".join(parts)
+
+    def waiting(self) -> bool:
+        """Whether a message, or the end of the connection, can be read now."""
+        return bool(select.select([self.fd], [], [], 0)[0])
+
+
+class EngineTokens:
+    """The engine's side of a token pipe: grants and withdraws."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        os.set_blocking(self._writer, False)
+        try:
+            fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            size = fcntl.fcntl(self._writer, fcntl.F_GETPIPE_SZ)
+        except (AttributeError, OSError):  # not Linux, or above the user's limit
+            size = 1 << 16
+        #: How many tokens fit at most.
+        self.capacity = size // _TOKEN.size - 1024
+
+    def grant(self, batch: int, count: int) -> None:
+        """Allow the worker to run `count` calls of a batch."""
+        data = memoryview(_TOKEN.pack(batch & 0xFFFFFFFF) * count)
+        while data:
+            data = data[os.write(self._writer, data[: select.PIPE_BUF]) :]
+
+    def withdraw(self) -> dict[int, int]:
+        """Take back every token that the worker has not read: how many for each batch."""
+        found: Counter[int] = Counter()
+        while True:
+            try:
+                data = os.read(self.reader, _READ_BYTES)
+            except (BlockingIOError, OSError):
+                return dict(found)
+            if not data:
+                return dict(found)
+            found.update(batch for (batch,) in _TOKEN.iter_unpack(data))
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self.reader)
+        os.close(self._writer)
+
+
+class WorkerTokens:
+    """The worker's side of a token pipe: claims."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._held: Counter[int] = Counter()
+
+    def claim(self, batch: int, count: int) -> int:
+        """Claim up to `count` calls of a batch; 0 when the engine has withdrawn the rest."""
+        held = self._held[batch]
+        if held < count and not any(other != batch for other in self._held):
+            # Tokens come in the order of batches: once one of a later batch was read, none of
+            # this batch can be left in the pipe.
+            try:
+                data = os.read(self._fd, _TOKEN.size * (count - held))
+            except BlockingIOError:
+                data = b""
+            self._held.update(token for (token,) in _TOKEN.iter_unpack(data))
+        granted = min(count, self._held[batch])
+        self._held[batch] -= granted
+        if not self._held[batch]:
+            del self._held[batch]
+        return granted

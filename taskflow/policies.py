@@ -1,0 +1,183 @@
+"""How to treat a task or a pipeline: frozen values behind the short keywords."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Duration = float | int | str | timedelta
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", re.ASCII)
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)?\s*(ms|[smhdw])", re.ASCII)
+
+
+def seconds(value: Duration) -> float:
+    """Seconds of a duration written as a number, a `timedelta`, or a text such as `"1h30m"`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, timedelta)):
+        raise DefinitionError(_bad_duration(value))
+    if isinstance(value, timedelta):
+        result = value.total_seconds()
+    elif isinstance(value, str):
+        parts = _DURATION.findall(value)
+        if not parts or _DURATION.sub("", value).strip():
+            raise DefinitionError(_bad_duration(value))
+        result = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    else:
+        result = float(value)
+    if not 0 <= result < float("inf"):
+        raise DefinitionError(_bad_duration(value))
+    return result
+
+
+def _bad_duration(value: object) -> str:
+    return (
+        f"{value!r} is not a duration; write seconds (1.5), a timedelta, "
+        'or a text with units such as "500ms", "30s", "5m", "1h30m"'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When and how often a task is tried again after an exception or a timeout.
+
+    `times` counts the tries after the first. The wait before try n is
+    `delay * backoff ** (n - 1)`, at most `max_delay` seconds, stretched or shrunk at
+    random by up to the share `jitter`. `on` is an exception class, a tuple of them, or
+    a function of the exception; it is asked in the worker.
+    """
+
+    times: int = 0
+    delay: Duration = 0.0
+    backoff: float = 1.0
+    jitter: float = 0.0
+    on: type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool] | None = None
+    max_delay: Duration = 3600.0
+
+    def __post_init__(self) -> None:
+        _require(_is_count(self.times), f"retries={self.times!r} must be a whole number, 0 or more")
+        _require(_is_number(self.backoff) and self.backoff >= 1, "retry_backoff must be 1 or more")
+        _require(_is_number(self.jitter) and 0 <= self.jitter <= 1, "retry_jitter must be 0 to 1")
+        on = self.on if isinstance(self.on, tuple) else () if self.on is None else (self.on,)
+        classes = all(isinstance(each, type) and issubclass(each, BaseException) for each in on)
+        _require(
+            classes or (callable(self.on) and not isinstance(self.on, type)),
+            f"retry_on={self.on!r} must be an exception class, a tuple of them, or a function",
+        )
+        object.__setattr__(self, "delay", seconds(self.delay))
+        object.__setattr__(self, "max_delay", seconds(self.max_delay))
+
+    def wait(self, failures: int, draw: float) -> float:
+        """Seconds to wait after the given number of failures; `draw` is random in [0, 1)."""
+        try:
+            grown = seconds(self.delay) * self.backoff ** (failures - 1)
+        except OverflowError:
+            grown = float("inf")
+        return min(grown, seconds(self.max_delay)) * (1 + self.jitter * (2 * draw - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `n` bodies at once, for all tasks that name this limit.
+
+    `key` is a function of the task's arguments that makes one counter per key;
+    `scope` is `"run"` or `"store"`.
+    """
+
+    name: str
+    n: int = 1
+    key: Callable[..., Any] | None = None
+    scope: str = "run"
+
+    def __post_init__(self) -> None:
+        _require(_is_count(self.n) and self.n >= 1, f"Limit {self.name!r}: n={self.n!r} must be 1+")
+        _require(self.scope in {"run", "store"}, 'the scope of a Limit is "run" or "store"')
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most so many starts in a span of time, written `"2/s"`, `"100/m"` or `"5/10s"`."""
+
+    rate: str
+    key: Callable[..., Any] | None = None
+    scope: str = "run"
+
+    def __post_init__(self) -> None:
+        known = isinstance(self.rate, str) and _RATE.fullmatch(self.rate.strip())
+        _require(bool(known), f'rate={self.rate!r} is not a rate; write "2/s", "100/m" or "5/10s"')
+        _require(self.per_second > 0, "a rate must be above 0")
+        _require(self.scope in {"run", "store"}, 'the scope of a Rate is "run" or "store"')
+
+    @property
+    def per_second(self) -> float:
+        """Starts per second."""
+        match = _RATE.fullmatch(self.rate.strip())
+        assert match is not None  # checked when the value was made
+        count, span, unit = match.groups()
+        return float(count) / (float(span or 1) * _UNITS[unit])
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Reuse a result of an earlier run with equal code and inputs.
+
+    `version` is part of the key, `ttl` says how long a result stays good, `ignore` names
+    parameters that do not count.
+    """
+
+    version: str | int | None = None
+    ttl: Duration | None = None
+    ignore: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ttl is not None:
+            object.__setattr__(self, "ttl", seconds(self.ttl))
+        names = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
+        object.__setattr__(self, "ignore", names)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a pipeline runs: a cron expression (five fields, or six with seconds first)."""
+
+    cron: str
+    name: str | None = None
+    timezone: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    start: Any = None
+    end: Any = None
+    jitter: Duration = 0.0
+    on_success_of: Any = None
+
+
+#: When a task may run, judged once all its inputs have ended; the names are Airflow's.
+TRIGGER_RULES: Final = (
+    "all_success",
+    "all_done",
+    "none_failed",
+    "none_failed_min_one_success",
+    "one_success",
+    "one_failed",
+    "all_failed",
+    "always",
+)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise DefinitionError(message)

@@ -1,0 +1,155 @@
+"""The progress of a run where no person watches it live: plain lines, few enough to be read.
+
+A task name gets a line when it begins to run, at every tenth of its way or every ten seconds, and
+when it is done; what begins and ends within a second gets one. While nothing changes, lines come at
+ever longer intervals, since a log that stays silent looks like a program that hangs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from taskflow.events import RunNoticed, RunStarted, TaskRetrying, TaskWrote
+from taskflow.progress import rows
+from taskflow.progress.failures import Failures
+from taskflow.progress.paint import Paint
+from taskflow.progress.report import ending, in_short
+from taskflow.progress.speech import noticed, retrying, written
+from taskflow.progress.tally import Tally
+from taskflow.progress.ticker import Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TextIO
+
+    from taskflow.events import Event
+    from taskflow.progress.tally import Row
+
+#: Seconds between looks at what has changed.
+LOOK: Final = 1.0
+#: Seconds, or parts of the whole, between lines about a task name that goes on.
+PAUSE: Final = 10.0
+STEPS: Final = 10
+#: Seconds between lines about a task name of which nothing ends: doubled each time, up to this.
+_LONGEST: Final = 300.0
+_TOLD: Final = 10
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was last said of a row, and when."""
+
+    at: float
+    ended: int
+    total: int
+    patience: float = PAUSE
+
+
+class LineProgress:
+    """A listener that writes plain lines about a run, and at the end what failed and how it went.
+
+    With `quiet` it writes only what tasks write and what a person should know; `report` says
+    whether the end is told then. `full` and `hint` are those of the failure report.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        quiet: bool = False,
+        report: bool = True,
+        full: bool = False,
+        hint: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        ticking: bool = True,
+    ) -> None:
+        self.tally = Tally()
+        self.failures = Failures()
+        self._paint = Paint(stream)
+        self._quiet = quiet
+        self._report = report
+        self._full = full
+        self._hint = hint
+        self._clock = clock
+        self._due = self._clock() + LOOK
+        self._told: dict[str, _Told] = {}
+        self._tried: set[str] = set()
+        self._closed = False
+        self._lock = threading.RLock()
+        self._ticker = Ticker(self.tick, LOOK)
+        if ticking and not quiet:
+            self._ticker.start()
+
+    def notice(self, events: Sequence[Event]) -> None:
+        with self._lock:
+            now = self._clock()
+            lines: list[str] = []
+            for event in events:
+                lines += self._take(event, now)
+            if now >= self._due:
+                lines += self._news(now)
+            self._paint.write(lines)
+
+    def tick(self) -> None:
+        """Say what is new if it is time to."""
+        with self._lock:
+            now = self._clock()
+            if now >= self._due:
+                self._paint.write(self._news(now))
+
+    def close(self) -> None:
+        self._ticker.stop()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._paint.write(self._news(self._clock(), last=True))
+            if self._report:
+                last = ending(self.tally, self.failures, full=self._full, hint=self._hint)
+                self._paint.write(self._paint.line(line) for line in last)
+
+    def _take(self, event: Event, now: float) -> list[str]:
+        if isinstance(event, TaskWrote):
+            return written(event, self.tally, self._paint)
+        self.tally.note(event, now)
+        kind = self.failures.note(event)
+        if isinstance(event, RunNoticed):
+            return [self._paint.line(noticed(event))]
+        if self._quiet:
+            return []
+        if kind is not None and len(self.failures.kinds) <= _TOLD:
+            return [self._paint.line(in_short(kind, self.failures))]
+        if isinstance(event, TaskRetrying) and event.name not in self._tried:
+            self._tried.add(event.name)
+            return [self._paint.line(retrying(event, self.tally))]
+        return [self._paint.line(rows.header(event))] if isinstance(event, RunStarted) else []
+
+    def _news(self, now: float, *, last: bool = False) -> list[str]:
+        self._due = now + LOOK
+        if self._quiet:
+            return []
+        return [
+            self._paint.line(rows.plain_row(row, now))
+            for row in self.tally.rows.values()
+            if self._is_news(row, now, last=last)
+        ]
+
+    def _is_news(self, row: Row, now: float, *, last: bool) -> bool:
+        if row.began is None and not row.ended and not row.broken:
+            return False
+        told = self._told.get(row.name)
+        if told is None:
+            self._told[row.name] = _Told(now, row.ended, row.total)
+            return True
+        changed = (row.ended, row.total) != (told.ended, told.total)
+        far = row.ended * STEPS // max(1, row.total) > told.ended * STEPS // max(1, told.total)
+        waited = now - told.at >= (PAUSE if changed else told.patience)
+        due = waited and not row.done
+        if not due and not (changed and (row.done or far or last)):
+            return False
+        patience = PAUSE if changed else min(2 * told.patience, _LONGEST)
+        self._told[row.name] = _Told(now, row.ended, row.total, patience)
+        return True

@@ -1,0 +1,328 @@
+"""The failure report: for each kind of failure the inputs, the user's own frames and the error.
+
+    ✘ extract[17] failed after 3 attempts (ValueError) in 0.8s
+      inputs  page = Page(url='http://example.com/item/17')
+              lang = 'en'
+      ╭─ scrape.py:48 in extract
+      │ ❱ 48     return Item(sku, parse_price(price))
+      ├─ scrape.py:71 in parse_price
+      │   70     text = text.strip()
+      │ ❱ 71     return Decimal(text.lstrip("€$"))
+      ╰─ ValueError: could not convert 'sold out' to Decimal
+      last output
+        12:04:31 INFO  scrape  parsing item 17
+      2 more failed the same way: extract[31], extract[205]
+
+The message comes last, as in Python; above it stand only lines that the reader has written.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from taskflow.events import RunStarted, TasksEnded
+from taskflow.progress.clean import one_line, output_lines
+from taskflow.progress.failures import KEYS, Failures, last_own_frame
+from taskflow.progress.rows import duration
+from taskflow.progress.rows import summary as run_summary
+from taskflow.progress.tally import name_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from taskflow.call import ErrorReport, Frame
+    from taskflow.progress.failures import Kind
+    from taskflow.progress.paint import Line
+    from taskflow.progress.tally import Tally
+
+#: Kinds of failure shown in full, and those after them shown in one line each.
+BLOCKS: Final = 8
+LINES: Final = 20
+#: Lines of a message, of a task's last output, and of source above the line that failed.
+MESSAGE_LINES: Final = 20
+OUTPUT_LINES: Final = 10
+CONTEXT: Final = 2
+#: Frames of one traceback: the outermost two and the innermost ones.
+FRAMES: Final = 8
+_OUTER: Final = 2
+_LONGEST: Final = 160
+_INPUTS: Final = 12
+_SUMMARY: Final = 5
+
+_HERE: Final = str(Path(__file__).resolve().parent.parent) + os.sep
+_STATES: Final = {"failed": "failed", "crashed": "crashed", "timed_out": "timed out"}
+_CHAINED: Final = (
+    ("\n\nThe above exception was the direct cause of the following exception:\n", "caused by"),
+    ("\n\nDuring handling of the above exception, another exception occurred:\n", "while handling"),
+)
+
+
+def report(failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
+    """The lines of the whole report; `full` shows tracebacks as Python prints them.
+
+    `hint` names the option that does so, where there is one.
+    """
+    kinds = list(failures.kinds.values())
+    for kind in kinds[:BLOCKS]:
+        yield []
+        yield from block(kind, failures, full=full, hint=hint)
+    rest = kinds[BLOCKS:]
+    if rest:
+        yield []
+        yield from (in_short(kind, failures) for kind in rest[:LINES])
+        yield from _unsaid(sum(kind.count for kind in rest[LINES:]) + failures.unkept)
+    if failures.unmet:
+        yield []
+        yield _unmet(failures)
+
+
+def ending(tally: Tally, failures: Failures, *, full: bool, hint: str) -> Iterator[Line]:
+    """The last lines of a run: what failed, in full if it matters, and the summary."""
+    ended = tally.finished
+    if ended is not None and ended.state == "succeeded":
+        # Each of these was taken as a value by a task: worth a line, not a page.
+        kinds = list(failures.kinds.values())
+        if kinds:
+            yield []
+        yield from (in_short(kind, failures) for kind in kinds[:LINES])
+        yield from _unsaid(sum(kind.count for kind in kinds[LINES:]) + failures.unkept)
+    else:
+        yield from report(failures, full=full, hint=hint)
+    if ended is not None:
+        yield []
+        yield run_summary(tally, ended)
+
+
+def block(kind: Kind, failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
+    """All that is worth knowing about one kind of failure."""
+    event, error = kind.first, kind.first.error
+    yield _headline(event, failures)
+    if error is not None:
+        yield from _inputs(error)
+        yield from _traceback(error) if full and error.traceback else _frames(error, hint)
+        yield from _last_output(error)
+    elif event.why:
+        yield [(f"  {one_line(event.why, _LONGEST)}", "red")]
+    if kind.others:
+        yield [(f"  {_others(kind)}", "yellow")]
+
+
+def in_short(kind: Kind, failures: Failures) -> Line:
+    """One kind of failure in one line."""
+    event = kind.first
+    frame = last_own_frame(event)
+    line: Line = [
+        ("✘ ", "red"),
+        (one_line(failures.label(event)), "bold"),
+        (f"  {_error_line(event)}", "red"),
+    ]
+    if frame is not None:
+        line.append((f"  {_place(frame)}", "dim"))
+    if kind.others:
+        line.append((f"  and {kind.others:,} more", "yellow"))
+    return line
+
+
+def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorReport]]) -> str:
+    """The message of an exception about a failed run: which run, what failed, and where.
+
+    `failed` holds key, state and report of each.
+    """
+    failures = Failures()
+    failures.note(RunStarted(run_id, pipeline, (), 0.0))
+    for key, state, error in failed:
+        failures.note(TasksEnded(key, name_in(key), state, error=error))
+    count = failures.count
+    what = "a task failed" if count == 1 else f"{count:,} tasks failed" if count else "it failed"
+    lines = [f"{one_line(pipeline)}: {what} (run {run_id})"]
+    kinds = list(failures.kinds.values())
+    for kind in kinds[:_SUMMARY]:
+        frame = last_own_frame(kind.first)
+        place = f"\n    {_place(frame)}" if frame else ""
+        lines.append(f"  {one_line(failures.label(kind.first))}: {_error_line(kind.first)}{place}")
+        if kind.others:
+            lines.append(f"    {_others(kind)}")
+    unsaid = sum(kind.count for kind in kinds[_SUMMARY:]) + failures.unkept
+    if unsaid:
+        lines.append(f"  and {unsaid:,} more in other ways")
+    return "\n".join(lines)
+
+
+# --- the parts of a block ------------------------------------------------------------------
+
+
+def _headline(event: TasksEnded, failures: Failures) -> Line:
+    state = _STATES.get(event.state, event.state)
+    attempts = f" after {event.attempt} attempts" if event.attempt > 1 else ""
+    kind = f" ({_short_type(event.error)})" if event.error and event.state == "failed" else ""
+    took = f" in {duration(event.seconds)}" if event.seconds else ""
+    return [
+        ("✘ ", "bold red"),
+        (one_line(failures.label(event)), "bold"),
+        (f" {state}{attempts}{kind}", "bold red"),
+        (took, "dim"),
+    ]
+
+
+def _inputs(error: ErrorReport) -> Iterator[Line]:
+    title = "inputs"
+    for name, shown in error.inputs[:_INPUTS]:
+        yield [(f"  {title:<6}  ", "dim"), (f"{one_line(name)} = {one_line(shown, _LONGEST)}", "")]
+        title = ""
+    if len(error.inputs) > _INPUTS:
+        yield [(f"          … {len(error.inputs) - _INPUTS} more", "dim")]
+
+
+def _frames(error: ErrorReport, hint: str) -> Iterator[Line]:
+    own = [frame for frame in error.frames if frame.mine]
+    foreign = [frame for frame in error.frames if not _is_shown(frame)]
+    last = error.frames[-1] if error.frames else None
+    corner = "╭─"
+    for at, frame in enumerate(own):
+        if len(own) > FRAMES and _OUTER <= at < len(own) - FRAMES + _OUTER:
+            if at == _OUTER:
+                yield [("  ┆  ", "dim"), (f"{len(own) - FRAMES} frames of your code", "dim")]
+            continue
+        yield [(f"  {corner} ", "dim"), (_place(frame), "cyan")]
+        yield from _source(frame, CONTEXT if frame is own[-1] else 0)
+        corner = "├─"
+    if own and last is not None and not _is_shown(last):
+        yield [(f"  {corner} {_place(last)}", "dim")]
+    yield from _message(error, own=bool(own))
+    hidden = len(foreign) - (1 if foreign and own and foreign[-1] is last else 0)
+    if hidden:
+        frames = "frame" if hidden == 1 else "frames"
+        shows = f"; {hint} shows them" if hint else ""
+        yield [(f"  ({hidden} {frames} of libraries hidden{shows})", "dim")]
+
+
+def _message(error: ErrorReport, *, own: bool) -> Iterator[Line]:
+    head, *rest = error.message.strip().split("\n")
+    kind = _short_type(error) if error.type.startswith("taskflow.") else error.type
+    first = f"{one_line(kind)}: {one_line(head, 400)}" if head else one_line(kind)
+    yield [("  ╰─ " if own else "  ", "dim"), (first, "bold red")]
+    indent = "     " if own else "  "
+    yield from ([(f"{indent}{one_line(line, 400)}", "red")] for line in rest[:MESSAGE_LINES])
+    if len(rest) > MESSAGE_LINES:
+        yield [(f"{indent}… {len(rest) - MESSAGE_LINES} more lines", "dim")]
+    for word, cause in _causes(error.traceback):
+        yield [(f"{indent}{word} ", "dim"), (one_line(cause, 400), "red")]
+
+
+def _traceback(error: ErrorReport) -> Iterator[Line]:
+    for line in output_lines(error.traceback):
+        yield [(f"  {line}", "red" if line and not line.startswith(" ") else "")]
+
+
+def _last_output(error: ErrorReport) -> Iterator[Line]:
+    lines = output_lines(error.log_tail)[-OUTPUT_LINES:] if error.log_tail.strip() else []
+    if lines:
+        yield [("  last output", "dim")]
+        yield from ([(f"    {line}", "")] for line in lines)
+
+
+def _source(frame: Frame, above: int) -> Iterator[Line]:
+    """The line of a frame, marked, below the lines above it that belong to the same block."""
+    linecache.checkcache(frame.path)
+    lines = linecache.getlines(frame.path)[: frame.line]
+    if not lines or lines[-1].strip() != frame.text.strip():  # the file has changed since
+        if frame.text:
+            yield _marked(frame.line, f"    {frame.text}")
+        return
+    start = max(0, len(lines) - 1 - above)
+    for number, text in enumerate(lines[start:-1], start + 1):
+        if text.strip():
+            yield [("  │ ", "dim"), (f"  {number:>{len(str(frame.line))}} {_code(text)}", "dim")]
+    yield _marked(frame.line, lines[-1])
+
+
+def _marked(number: int, text: str) -> Line:
+    return [("  │ ", "dim"), ("❱ ", "bold red"), (f"{number} {_code(text)}", "bold")]
+
+
+def _code(text: str) -> str:
+    return one_line(text.rstrip().expandtabs(4), _LONGEST)
+
+
+# --- words ---------------------------------------------------------------------------------
+
+
+def _others(kind: Kind) -> str:
+    named = [one_line(key, 60) for key in kind.more]
+    unnamed = ", …" if kind.others > len(named) and len(named) == KEYS else ""
+    return f"{kind.others:,} more failed the same way: {', '.join(named)}{unnamed}"
+
+
+def _unsaid(count: int) -> Iterator[Line]:
+    if count:
+        yield [(f"  … {count:,} more failed in other ways", "dim")]
+
+
+def _unmet(failures: Failures) -> Line:
+    total = sum(failures.unmet.values())
+    names = [
+        f"{one_line(name, 40)} × {count:,}" if count > 1 else one_line(name, 40)
+        for name, count in failures.unmet.most_common(6)
+    ]
+    more = ", …" if len(failures.unmet) > len(names) else ""
+    runs = "task run" if total == 1 else "task runs"
+    said = f"{total:,} {runs} did not start, because an input had failed: "
+    return [(said, "yellow"), (", ".join(names) + more, "")]
+
+
+def _error_line(event: TasksEnded) -> str:
+    if event.error is None:
+        return one_line(event.why or event.state, _LONGEST)
+    kind = _short_type(event.error)
+    head = event.error.message.strip().split("\n", 1)[0]
+    return one_line(f"{kind}: {head}" if head else kind, _LONGEST)
+
+
+def _short_type(error: ErrorReport | None) -> str:
+    return one_line(error.type.rpartition(".")[2]) if error else ""
+
+
+def _place(frame: Frame) -> str:
+    return f"{one_line(shown_path(frame.path), 100)}:{frame.line} in {one_line(frame.name, 60)}"
+
+
+def shown_path(path: str) -> str:
+    """A path as a person in this directory would write it."""
+    for folder, sign in ((str(Path.cwd()), ""), (str(Path.home()), "~" + os.sep)):
+        if path.startswith(folder.rstrip(os.sep) + os.sep):
+            return sign + path.removeprefix(folder.rstrip(os.sep) + os.sep)
+    return path
+
+
+def _is_shown(frame: Frame) -> bool:
+    """Whether a frame is the user's, or taskflow's own, which nobody misses."""
+    return frame.mine or frame.path.startswith(_HERE)
+
+
+def _causes(traceback: str) -> Iterator[tuple[str, str]]:
+    """What an exception came from, as said above the marks that Python puts between tracebacks."""
+    found = sorted(
+        (at, word, traceback[:at]) for mark, word in _CHAINED for at in _positions(mark, traceback)
+    )
+    for _, word, before in reversed(found):
+        cause = _first_of_last_paragraph(before.split("\n"))
+        if cause:
+            yield word, cause
+
+
+def _positions(mark: str, text: str) -> Iterable[int]:
+    at = text.find(mark)
+    while at >= 0:
+        yield at
+        at = text.find(mark, at + 1)
+
+
+def _first_of_last_paragraph(lines: list[str]) -> str:
+    """The line after the last frame: there the exception begins."""
+    at = len(lines)
+    while at and not lines[at - 1].startswith("  "):
+        at -= 1
+    return lines[at].strip() if at < len(lines) else ""
