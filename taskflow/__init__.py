@@ -30,7 +30,8 @@ from taskflow.authoring.constructs import (
 )
 from taskflow.authoring.pipeline import Pipeline, pipeline, run, start
 from taskflow.authoring.task import Task, each, task
-from taskflow.call import Failure, current
+from taskflow.call import Failure
+from taskflow.context import current
 from taskflow.errors import (
     FutureError,
     RetryLater,

@@ -1,4 +1,4 @@
-"""What travels to a worker and back, and what a task sees of itself (`current`).
+"""What travels to a worker and back.
 
     engine ── Batch(specs, calls) ──▶ worker        a call: which task, with which inputs
     engine ◀── [Outcome, ...] ─────── worker        an outcome: how it ended, with which value
@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextvars import ContextVar
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ class Piece(NamedTuple):
 
     chunk: Chunk | range
     start: int
-    count: int
+    count: int  # type: ignore[assignment] # hides tuple.count, which means nothing here
 
 
 class Made(NamedTuple):
@@ -116,7 +114,7 @@ class Call(NamedTuple):
     attempt: int = 1
     ask: int = ASK_VALUE
     first: int = -1
-    count: int = 1
+    count: int = 1  # type: ignore[assignment] # hides tuple.count, which means nothing here
     columns: tuple[Column, ...] = ()
     keys: tuple[Any, ...] | None = None
 
@@ -130,7 +128,7 @@ class Outcome(NamedTuple):
 
     node: int
     first: int
-    count: int
+    count: int  # type: ignore[assignment] # hides tuple.count, which means nothing here
     state: str
     value: Any
     seconds: float
@@ -225,129 +223,6 @@ class Failure:
         """A failure is false, so `[x for x in outcomes if x]` drops it."""
         return False
 
-
-# --- current -------------------------------------------------------------------------------
-
-
-class Context:
-    """The facts behind `current`: of a run (in a pipeline's body) or of one attempt."""
-
-    __slots__ = (
-        "attempt",
-        "call",
-        "data_interval",
-        "element",
-        "report_progress",
-        "run_dir",
-        "run_id",
-        "scheduled_time",
-        "task_key",
-    )
-
-    def __init__(
-        self,
-        run_id: str,
-        run_dir: str,
-        scheduled_time: datetime | None = None,
-        data_interval: tuple[datetime, datetime] | None = None,
-    ) -> None:
-        self.run_id = run_id
-        self.run_dir = run_dir
-        self.scheduled_time = scheduled_time
-        self.data_interval = data_interval
-        self.task_key: str | None = None
-        self.element: Any = None
-        self.attempt = 1
-        self.call: Call | None = None
-        self.report_progress: Callable[[float, float | None], None] | None = None
-
-
-context: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
-
-
-class Current:
-    """What a task, or a pipeline's body, can know about the run it is part of.
-
-    `run_id`, `run_dir` (a directory that lives as long as the run), `scheduled_time` and
-    `data_interval` are there in both; `task_key`, `element` (index or map key), `attempt`,
-    `idempotency_key`, `logger` and `progress` only inside a task. Outside a run every fact is
-    None, `attempt` is 1, and `progress` does nothing, so tasks can be called plainly.
-    """
-
-    @property
-    def run_id(self) -> str | None:
-        """The id of the run."""
-        return _fact("run_id")
-
-    @property
-    def run_dir(self) -> str | None:
-        """A directory that lives as long as the run."""
-        return _fact("run_dir")
-
-    @property
-    def scheduled_time(self) -> datetime | None:
-        """The tick this run is for; of a run started by hand, when it was created."""
-        return _fact("scheduled_time")
-
-    @property
-    def data_interval(self) -> tuple[datetime, datetime] | None:
-        """The span of time this run is for: from the previous tick to this one."""
-        return _fact("data_interval")
-
-    @property
-    def element(self) -> Any:
-        """The index or map key of this element; None outside a map."""
-        return _fact("element")
-
-    @property
-    def attempt(self) -> int:
-        """Which try this is, from 1."""
-        return _fact("attempt") or 1
-
-    @property
-    def task_key(self) -> str | None:
-        """The key of this task run, such as `scrape_site/fetch_page[17]`."""
-        facts = context.get()
-        if facts is None or facts.task_key is None:
-            return None
-        element = facts.element
-        return facts.task_key if element is None else f"{facts.task_key}[{element}]"
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """Names the run, the task and its inputs: equal for all attempts of one task run."""
-        facts = context.get()
-        if facts is None or facts.call is None:
-            return None
-        call = facts.call
-        inputs = repr((call.payload, call.inputs, call.columns, facts.element)).encode()
-        digest = blake2b(inputs, digest_size=8).hexdigest()
-        return f"{facts.run_id}/{self.task_key}/{digest}"
-
-    @property
-    def logger(self) -> logging.Logger:
-        """A logger whose records from INFO up are shown with the task's output."""
-        logger = logging.getLogger("taskflow.task")
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
-        return logger
-
-    def progress(self, done: float, total: float | None = None) -> None:
-        """Say how far this task is; shown beside it while it runs."""
-        facts = context.get()
-        if facts is not None and facts.report_progress is not None:
-            facts.report_progress(done, total)
-
-    def __repr__(self) -> str:
-        return f"<current run_id={self.run_id!r} task_key={self.task_key!r}>"
-
-
-def _fact(name: str) -> Any:
-    facts = context.get()
-    return None if facts is None else getattr(facts, name)
-
-
-current: Final = Current()
 
 # --- holes: where futures were, deep inside pickled arguments -------------------------------
 

@@ -19,7 +19,7 @@ _ALIASES: Final = frozenset(
 
 def check(expression: str, timezone: str | None = None) -> None:
     """Raise `DefinitionError` for an expression or a time zone that cannot be used."""
-    fields = expression.split() if isinstance(expression, str) else []
+    fields = str(expression).split()
     if timezone is not None:
         _check_timezone(timezone)
     if len(fields) == 1 and fields[0] in _ALIASES:

@@ -110,7 +110,7 @@ class Rate:
     scope: str = "run"
 
     def __post_init__(self) -> None:
-        known = isinstance(self.rate, str) and _RATE.fullmatch(self.rate.strip())
+        known = _RATE.fullmatch(str(self.rate).strip())
         _require(bool(known), f'rate={self.rate!r} is not a rate; write "2/s", "100/m" or "5/10s"')
         _require(self.per_second > 0, "a rate must be above 0")
         _require(self.scope in {"run", "store"}, 'the scope of a Rate is "run" or "store"')
@@ -139,8 +139,6 @@ class Cache:
     def __post_init__(self) -> None:
         if self.ttl is not None:
             object.__setattr__(self, "ttl", seconds(self.ttl))
-        names = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
-        object.__setattr__(self, "ignore", names)
 
 
 @dataclass(frozen=True, slots=True)

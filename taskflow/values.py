@@ -78,7 +78,7 @@ def _plain_dumps(
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream, 5, buffer_callback=_keeper(buffers))
     if reducers:
-        pickler.dispatch_table = reducers  # type: ignore[attr-defined] # typeshed lacks it
+        pickler.dispatch_table = reducers
     pickler.dump(value)
     return stream.getvalue()
 

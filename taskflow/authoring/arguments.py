@@ -20,7 +20,7 @@ from taskflow.graph.graph import Const
 from taskflow.values import BUFFER_BYTES, SCALARS, dumps, encode, why_unpicklable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskflow.authoring.tracing import Trace
     from taskflow.call import Value
@@ -63,7 +63,7 @@ class Taker:
         slots: list[int | str] = list(mapped)
         inputs: list[Ref] = []
         plain = True
-        for where, value in [*enumerate(args), *kwargs.items()]:
+        for where, value in _positions(args, kwargs):
             kind = type(value)
             if kind in SCALARS:
                 continue
@@ -99,7 +99,7 @@ class Taker:
         payload, holes = self._pickled(placed, named, slots, name)
         if len(payload) < CONSTANT_BYTES:
             return payload, (*inputs, *holes)
-        for where, value in [*enumerate(placed), *named.items()]:
+        for where, value in _positions(placed, named):
             constant = None if type(value) in SCALARS else self._constant(value)
             if constant is not None:
                 slots.append(where)
@@ -121,7 +121,7 @@ class Taker:
             raise ArgumentError(self._why(placed, named, name, error)) from error
 
     def _why(self, placed: list[Any], named: dict[str, Any], name: str, error: Exception) -> str:
-        for where, value in [*enumerate(placed), *named.items()]:
+        for where, value in _positions(placed, named):
             text = f"argument {where + 1}" if isinstance(where, int) else f"argument {where}"
             try:
                 dumps(value, None, self.reducers)
@@ -129,8 +129,8 @@ class Taker:
                 return (
                     f"{name}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
                     f"  at {self._trace.shown_here()}\n"
-                    "  arguments travel to other processes: pass plain data (a path, a URL, an id), "
-                    "and open connections and files inside the task"
+                    "  arguments travel to other processes: pass plain data (a path, a URL, an "
+                    "id), and open connections and files inside the task"
                 )
         return f"{name}: its arguments cannot be pickled: {error}"
 
@@ -184,6 +184,12 @@ class Taker:
 
     def _intern(self, payload: bytes) -> bytes:
         return self._interned.setdefault(payload, payload)
+
+
+def _positions(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, Any]]:
+    """Arguments with their position or name."""
+    yield from enumerate(list(args))
+    yield from list(kwargs.items())
 
 
 def _unwrapped(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture
@@ -24,12 +25,14 @@ def successes(values: Iterable[R]) -> list[R]:
 
     Failures are taken: they do not fail the run. Skipped elements are left out as well.
     """
-    return _taken(values, SUCCESSES, _keep_successes)
+    kept: list[R] = _taken(values, SUCCESSES, _keep_successes)
+    return kept
 
 
 def outcomes(values: Iterable[R]) -> list[R | Failure]:
     """All values of a map or a list of futures, with a `Failure` in place of what failed."""
-    return _taken(values, OUTCOMES, _keep_all)
+    kept: list[R | Failure] = _taken(values, OUTCOMES, _keep_all)
+    return kept
 
 
 def outcome(value: R) -> R | Failure:
@@ -51,7 +54,8 @@ def flatten(lists: Iterable[Iterable[T]]) -> list[T]:
     if trace is None or (not isinstance(plain, Future) and not _has_futures(plain)):
         return [element for each in lists for element in each]
     flat: Any = flatten_map(trace, plain)
-    return _chained(trace, plain) if flat is None else flat
+    chained: list[T] = _chained(trace, plain) if flat is None else flat
+    return chained
 
 
 def order(*steps: Any) -> None:
@@ -62,7 +66,7 @@ def order(*steps: Any) -> None:
     trace = active_trace()
     if trace is None:
         return
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in itertools.pairwise(steps):
         trace.order(before, after)
 
 
@@ -74,7 +78,8 @@ def when(
     Both sides are functions without arguments; they are called once each, while tracing. The
     result is the value of the side that ran, or None where there is no `otherwise`.
     """
-    if not callable(then) or not (otherwise is None or callable(otherwise)):
+    given: list[Any] = [then] if otherwise is None else [then, otherwise]
+    if not all(map(callable, given)):
         raise FutureError(
             "when() takes functions: when(ok, then=lambda: task(x), otherwise=lambda: other(x)); "
             "a call without lambda would run in any case"

@@ -3,119 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import importlib
 import inspect
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from taskflow.authoring.future import Future
+from taskflow.authoring.options import Options, as_tuple, near
 from taskflow.authoring.returns import Outputs, arity_of, return_hint
 from taskflow.authoring.where import here, short_path, shown
 from taskflow.call import Code
 from taskflow.errors import DefinitionError, FutureError
 from taskflow.graph.graph import TaskSpec
-from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, seconds
+from taskflow.policies import seconds
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-RetryOn = "type[BaseException] | tuple[type[BaseException], ...] | Callable[[Any], bool]"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a task, checked; the words are those of `@task` and `.options()`."""
-
-    retries: int = 0
-    retry_delay: Duration = 0.0
-    retry_backoff: float = 1.0
-    retry_jitter: float = 0.0
-    retry_on: Any = None
-    retry: Retry | None = None
-    timeout: Duration | None = None
-    cache: bool | Cache = False
-    version: str | int | None = None
-    ttl: Duration | None = None
-    ignore: Any = ()
-    executor: str | None = None
-    limit: Any = None
-    rate: Any = None
-    priority: int = 0
-    trigger_rule: str = "all_success"
-    outputs: int | None = None
-    name: str | None = None
-    label: str | None = None
-    tags: Any = ()
-    after: Any = ()
-    key: Callable[..., Any] | None = None
-
-    def __post_init__(self) -> None:
-        if self.trigger_rule not in TRIGGER_RULES:
-            raise DefinitionError(
-                f"trigger_rule={self.trigger_rule!r} is unknown{near(self.trigger_rule, TRIGGER_RULES)}; "
-                f"one of {', '.join(TRIGGER_RULES)}"
-            )
-        if self.timeout is not None and seconds(self.timeout) <= 0:
-            raise DefinitionError("timeout must be above 0")
-        if self.outputs is not None and (type(self.outputs) is not int or self.outputs < 1):
-            raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
-        if self.key is not None and not callable(self.key):
-            raise DefinitionError("key must be a function of the task's arguments")
-        if self.name is not None and (not isinstance(self.name, str) or not self.name.strip()):
-            raise DefinitionError(f"name={self.name!r} must be a text that is not empty")
-        _ = self.policy, self.cached  # they check themselves
-        for text in _as_tuple(self.tags):
-            if not isinstance(text, str):
-                raise DefinitionError(f"tags are texts, not {text!r}")
-
-    @property
-    def policy(self) -> Retry:
-        """When to try again."""
-        if self.retry is not None:
-            return self.retry
-        return Retry(
-            self.retries, self.retry_delay, self.retry_backoff, self.retry_jitter, self.retry_on
-        )
-
-    @property
-    def cached(self) -> Cache | None:
-        """What to reuse of earlier runs."""
-        if isinstance(self.cache, Cache):
-            return self.cache
-        wanted = Cache(self.version, self.ttl, _as_tuple(self.ignore))
-        return wanted if self.cache else None
-
-    def limits(self, name: str) -> tuple[Limit, ...]:
-        """The limits that a body takes; a number is a limit of this task alone."""
-        found = []
-        for each in _as_tuple(self.limit):
-            limit = Limit(name, each) if isinstance(each, int) else each
-            if not isinstance(limit, Limit):
-                raise DefinitionError(f"limit={each!r} must be a number or a Limit(...)")
-            found.append(limit)
-        return tuple(found)
-
-    def rates(self) -> tuple[Rate, ...]:
-        """How often a body may begin."""
-        wanted = _as_tuple(self.rate)
-        return tuple(Rate(each) if isinstance(each, str) else each for each in wanted)
-
-
-def near(name: str, known: Any) -> str:
-    """`; did you mean ...?` if some known name is close."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
 
 
 class Definition:
@@ -134,7 +40,7 @@ class Definition:
         self.chosen = chosen
         #: What this was made from; copies made by `.options()` have the same.
         self.origin: Any = fn
-        functools.update_wrapper(self, fn)
+        functools.update_wrapper(self, fn)  # type: ignore[arg-type] # subclasses are callable
         self.__wrapped__ = fn
         own_name = getattr(fn, "__name__", type(fn).__name__)
         self.short = chosen.name or own_name
@@ -261,7 +167,7 @@ class Definition:
             priority=chosen.priority,
             keyed=chosen.key is not None,
             label=chosen.label,
-            tags=_as_tuple(chosen.tags),
+            tags=as_tuple(chosen.tags),
             doc=inspect.getdoc(self.fn) or "",
         )
 
@@ -321,7 +227,7 @@ def module_name(module: str) -> str:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name:
-        return spec.name.removesuffix(".__main__")
+        return str(spec.name).removesuffix(".__main__")
     path = getattr(main, "__file__", None)
     return os.path.splitext(os.path.basename(path))[0] if path else "__main__"
 

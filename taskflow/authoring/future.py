@@ -272,7 +272,7 @@ FIXES: Final = {
     "pick": "pick inside a task: @task def pick(values, key): return values[key]",
     "capture": (
         "pass it as an argument: other_task({f})\n"
-        "             futures belong to one trace: do not keep them in globals, closures or defaults"
+        "             futures belong to one trace: keep none in globals, closures or defaults"
     ),
     "call": "call the task where you made the future, or call inside a task",
     "assign": "build the changed value inside a task: @task def changed(value): ...",

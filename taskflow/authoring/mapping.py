@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from taskflow.authoring.task import Each
 from taskflow.authoring.where import here, shown
 from taskflow.call import Chunk, Piece
 from taskflow.errors import ArgumentError, DefinitionError, TaskflowError
-from taskflow.executors.running import SPLIT_ELEMENTS, refusal
+from taskflow.executors.answering import SPLIT_ELEMENTS, refusal
 from taskflow.graph.graph import (
     FLAT,
     MAP,
@@ -51,7 +52,7 @@ def trace_map(
     if not columns and not mapped:
         raise DefinitionError(
             f"{definition.short}.map needs something to run over\n  here: {trace.shown_here()}\n"
-            f"  write {definition.short}.map(xs), or mark a keyword: {definition.short}.map(x=each(xs))"
+            f"  write {definition.short}.map(xs), or mark a keyword: .map(x=each(xs))"
         )
     if not star:
         placeholders = dict.fromkeys(mapped)
@@ -67,7 +68,7 @@ def trace_map(
     args = bound if star else (*bound, *[None] * len(columns))
     payload, inputs = trace.taker.take(args, constants, definition.short, slots)
     node = trace.add(MAP, definition, payload, inputs, spec)
-    hint = list[definition.returns] if definition.returns is not None else None  # type: ignore[name-defined]
+    hint = types.GenericAlias(list, (definition.returns,)) if definition.returns else None
     return MapFuture(trace, node, hint, known_count(spec))
 
 
@@ -106,7 +107,8 @@ class Sources:
             )
         if isinstance(values, Iterator) or not isinstance(values, Sized):
             return self._iterated(values)
-        return self._listed(list(values))
+        elements: Any = values
+        return self._listed(list(elements))
 
     def _iterated(self, values: Any) -> Source:
         try:
@@ -214,7 +216,8 @@ def check_keys(trace: Trace, definition: Definition, spec: MapSpec) -> None:
             if key in seen:
                 raise DefinitionError(
                     f"elements {seen[key]} and {index} of {definition.short}.map have the same "
-                    f"key {key!r}\n  here: {trace.shown_here()}\n  keys name task runs: make them differ"
+                    f"key {key!r}\n  here: {trace.shown_here()}\n"
+                    "  keys name task runs: make them differ"
                 )
             seen[key] = index
             index += 1

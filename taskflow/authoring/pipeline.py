@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from taskflow.authoring.definition import Definition, Options, near
+from taskflow.authoring.definition import Definition
+from taskflow.authoring.options import Options, PipelineOptions, near
 from taskflow.authoring.tracing import Trace, active_trace, refuse_plain_call
-from taskflow.call import context
+from taskflow.context import context
 from taskflow.errors import DefinitionError, FutureError, RunError
 from taskflow.graph.graph import INPUT, Graph
 from taskflow.importing import end_import
@@ -21,85 +21,14 @@ if TYPE_CHECKING:
     import graphviz
 
     from taskflow.authoring.parameters import Parameters
-    from taskflow.call import Context
+    from taskflow.context import Context
+    from taskflow.handle import Run
     from taskflow.interfaces import Executor, Listener
-    from taskflow.launch import Run, Settings
+    from taskflow.launch import Settings
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-
-_CATCHUP = ("none", "latest", "all")
-_OVERLAP = ("skip", "queue_one", "queue", "cancel_running", "allow")
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineOptions(Options):
-    """The options of a pipeline, checked; the words are those of `@pipeline` and `.options()`."""
-
-    schedule: Any = None
-    timezone: str | None = None
-    catchup: str = "latest"
-    overlap: str = "skip"
-    max_active_runs: int = 1
-    misfire_grace: Duration | None = None
-    fail_fast: bool = False
-    on_success: Any = None
-    on_failure: Any = None
-    on_late: Any = None
-    on_skipped: Any = None
-    dynamic: bool = False
-    max_depth: int = 100
-    max_tasks: int = 1_000_000
-    # how a run runs; only in .options()
-    workers: int | None = None
-    store: Any = None
-    durability: str = "full"
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        Options.__post_init__(self)
-        for name, known in (("catchup", _CATCHUP), ("overlap", _OVERLAP)):
-            value = getattr(self, name)
-            if value not in known:
-                raise DefinitionError(
-                    f"{name}={value!r} is unknown{near(str(value), known)}; one of {', '.join(known)}"
-                )
-        for name in ("max_active_runs", "max_depth", "max_tasks", "workers"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise DefinitionError(f"{name}={value!r} must be a whole number, 1 or more")
-        if self.durability not in {"full", "process"}:
-            raise DefinitionError(f'durability={self.durability!r} must be "full" or "process"')
-        if self.misfire_grace is not None:
-            seconds(self.misfire_grace)
-        for name in ("on_success", "on_failure", "on_late", "on_skipped"):
-            if getattr(self, name) is not None and not callable(getattr(self, name)):
-                raise DefinitionError(f"{name} must be a function")
-        for schedule in self.schedules():
-            _check_schedule(schedule)
-
-    def schedules(self) -> tuple[Schedule, ...]:
-        """The schedules, whichever way they were written."""
-        wanted = self.schedule
-        listed = wanted if isinstance(wanted, (list, tuple)) else [wanted]
-        found = []
-        for each in listed:
-            if each is None:
-                continue
-            made = Schedule(each, timezone=self.timezone) if isinstance(each, str) else each
-            if not isinstance(made, Schedule):
-                raise DefinitionError(f"schedule={each!r} must be a cron text or a Schedule(...)")
-            found.append(
-                made if made.timezone else dataclasses.replace(made, timezone=self.timezone)
-            )
-        return tuple(found)
-
-
-def _check_schedule(schedule: Schedule) -> None:
-    from taskflow.cron import check  # here: croniter is loaded only where a schedule is used
-
-    check(schedule.cron, schedule.timezone)
 
 
 class Pipeline(Definition, Generic[P, R_co]):
@@ -209,7 +138,7 @@ class Pipeline(Definition, Generic[P, R_co]):
 
     def _body(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         try:
-            return self.fn(*args, **kwargs)  # type: ignore[arg-type] # bound by the caller
+            return self.fn(*args, **kwargs)
         except TypeError as error:
             if not isinstance(error, FutureError):
                 trace.note_futures(error)
@@ -414,7 +343,8 @@ def run(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 def start(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Run:
     """Start a pipeline in the background; returns its `Run`."""
     end_import(f"taskflow.start({_short(p)})")
-    return _checked(p, "start").start(p.parameters.bind(args, kwargs))
+    begun: Run = _checked(p, "start").start(p.parameters.bind(args, kwargs))
+    return begun
 
 
 def _checked(p: Any, word: str) -> Any:

@@ -73,8 +73,7 @@ class Reader:
     def _next(self, count: int) -> tuple[tuple[Piece, ...], bool, ErrorReport | None]:
         values: list[Any] = []
         try:
-            for value in itertools.islice(self._iterator, count):
-                values.append(value)
+            values.extend(itertools.islice(self._iterator, count))
             pieces = tuple(encode_each(values, self._directory, self._reducers))
         except BaseException as error:  # noqa: BLE001 - user code; it ends as the map's failure
             return (), True, report_of(error)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from taskflow.authoring.definition import Definition, Options
+from taskflow.authoring.definition import Definition
+from taskflow.authoring.options import Options, near
 from taskflow.authoring.tracing import active_trace, refuse_plain_call
+from taskflow.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -20,6 +23,9 @@ B = TypeVar("B")
 C = TypeVar("C")
 T = TypeVar("T")
 S = TypeVar("S")
+
+# Typed as anything: an option that is not given keeps its value.
+_NOT_GIVEN: Any = object()
 
 
 class Task(Definition, Generic[P, R_co]):
@@ -99,31 +105,31 @@ class Task(Definition, Generic[P, R_co]):
 
         return trace_map(trace, self, bound, columns, constants, star=star)
 
-    def options(
+    def options(  # noqa: PLR0913 - one keyword for each option, so that editors know them
         self,
         *,
-        after: Any = ...,
-        key: Callable[..., Any] | None = ...,
-        retries: int = ...,
-        retry_delay: Duration = ...,
-        retry_backoff: float = ...,
-        retry_jitter: float = ...,
-        retry_on: Any = ...,
-        retry: Retry | None = ...,
-        timeout: Duration | None = ...,
-        cache: bool | Cache = ...,
-        version: str | int | None = ...,
-        ttl: Duration | None = ...,
-        ignore: str | Iterable[str] = ...,
-        executor: str | None = ...,
-        limit: int | Limit | Iterable[Limit] | None = ...,
-        rate: str | Rate | Iterable[Rate] | None = ...,
-        priority: int = ...,
-        trigger_rule: str = ...,
-        outputs: int | None = ...,
-        name: str | None = ...,
-        label: str | None = ...,
-        tags: str | Iterable[str] = ...,
+        after: Any = _NOT_GIVEN,
+        key: Callable[..., Any] | None = _NOT_GIVEN,
+        retries: int = _NOT_GIVEN,
+        retry_delay: Duration = _NOT_GIVEN,
+        retry_backoff: float = _NOT_GIVEN,
+        retry_jitter: float = _NOT_GIVEN,
+        retry_on: Any = _NOT_GIVEN,
+        retry: Retry | None = _NOT_GIVEN,
+        timeout: Duration | None = _NOT_GIVEN,
+        cache: bool | Cache = _NOT_GIVEN,
+        version: str | int | None = _NOT_GIVEN,
+        ttl: Duration | None = _NOT_GIVEN,
+        ignore: str | Iterable[str] = _NOT_GIVEN,
+        executor: str | None = _NOT_GIVEN,
+        limit: int | Limit | Iterable[Limit] | None = _NOT_GIVEN,
+        rate: str | Rate | Iterable[Rate] | None = _NOT_GIVEN,
+        priority: int = _NOT_GIVEN,
+        trigger_rule: str = _NOT_GIVEN,
+        outputs: int | None = _NOT_GIVEN,
+        name: str | None = _NOT_GIVEN,
+        label: str | None = _NOT_GIVEN,
+        tags: str | Iterable[str] = _NOT_GIVEN,
         **unknown: Any,
     ) -> Task[P, R_co]:
         """A copy with other options; `after` and `key` exist only here.
@@ -131,7 +137,7 @@ class Task(Definition, Generic[P, R_co]):
         `after=[a, b]` waits for futures without taking their values; `key=fn` names the
         elements of a map by a function of their arguments.
         """
-        given = {name: value for name, value in locals().items() if value is not ...}
+        given = {name: value for name, value in locals().items() if value is not _NOT_GIVEN}
         del given["self"], given["unknown"]
         return self._with({**given, **unknown})
 
@@ -256,11 +262,6 @@ def task(fn: Any = None, /, **options: Any) -> Any:
 
 def checked_options(options: dict[str, Any], word: str) -> Options:
     """The options of a decorator; unknown names are refused with the nearest one."""
-    import dataclasses
-
-    from taskflow.authoring.definition import near
-    from taskflow.errors import DefinitionError
-
     known = {field.name for field in dataclasses.fields(Options)} - {"after", "key"}
     for name in options:
         if name in {"after", "key"}:

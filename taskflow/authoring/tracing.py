@@ -361,8 +361,9 @@ def _futures_in(names: dict[str, Any]) -> dict[str, Future]:
     for name, value in names.items():
         if isinstance(value, Future):
             found[name] = value
-        elif type(value) in (list, tuple):
-            found.update({name: each for each in value if isinstance(each, Future)})
-        elif type(value) is dict:
-            found.update({name: each for each in value.values() if isinstance(each, Future)})
+        elif type(value) in (list, tuple, dict):
+            inside = value.values() if type(value) is dict else value
+            first = next((each for each in inside if isinstance(each, Future)), None)
+            if first is not None:
+                found[name] = first
     return found

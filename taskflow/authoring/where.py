@@ -15,7 +15,7 @@ _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def user_frame() -> FrameType | None:
     """The innermost frame that is not taskflow's own."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the cheap, documented way
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return frame

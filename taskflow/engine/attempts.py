@@ -41,6 +41,11 @@ class Attempts:
         failures, losses = self.tries.get(unit, (0, 0))
         return 1 + failures + losses
 
+    def last(self, unit: Unit) -> int:
+        """Which attempt was the last one of a unit that has failed; 1 if it never did."""
+        failures, losses = self.tries.get(unit, (1, 0))
+        return max(1, failures + losses)
+
     def count(self) -> int:
         """A number that grows, so that timers of equal time keep their order."""
         return next(self._serial)

@@ -66,7 +66,7 @@ class Calls:
         if isinstance(ref, int):
             return Made(ref) if ref in ahead else self._value_of(ref, VALUE)
         if isinstance(ref, Const):
-            return self._plan.graph.constants[ref.index]
+            return self._plan.graph.constants[ref.number]
         if ref.node in ahead:
             return Part(Made(ref.node), ref.path) if ref.path else Made(ref.node)
         value = self._value_of(ref.node, ref.take)

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskflow.call import ErrorReport
-from taskflow.events import FAILED, GOOD, UPSTREAM_FAILED
+from taskflow.events import BAD, FAILED, UPSTREAM_FAILED
 from taskflow.graph.merge import Merger
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Expansions:
         fragment = self.fragments[number]
         gather = fragment.stop - 1
         state = plan.state[gather]
-        if state not in GOOD and state in plan.errors:
+        if state in BAD:  # the failure is reported where it is; the owner lacks its value
             state = UPSTREAM_FAILED
         if fragment.element >= 0:
             plan.mapping.element_ended(fragment.owner, fragment.element, state, plan.value[gather])

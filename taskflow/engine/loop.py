@@ -19,6 +19,7 @@ from taskflow.events import (
     TaskProgressed,
     TaskWrote,
 )
+from taskflow.graph.graph import Iterated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +180,9 @@ class Engine:
             each = durations.get(self.plan.graph.spec[run.node])
             window = 2 * slots if each is None else int(READ_AHEAD_SECONDS / each) * slots
             window = min(READ_AHEAD_ELEMENTS, max(2 * slots, window))
-            feed = feeds[run.spec.sources[number].index]  # type: ignore[union-attr] # an Iterated
+            source = run.spec.sources[number]
+            assert isinstance(source, Iterated)  # only those are hungry
+            feed = feeds[source.number]
             read = feed.take()
             if read is not None:
                 pieces, is_last, error = read

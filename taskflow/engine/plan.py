@@ -20,12 +20,14 @@ import heapq
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE, NOT_RUN, RETRY_LATER
+from taskflow.call import ASK_SPLIT, NOT_RUN, RETRY_LATER
 from taskflow.engine.attempts import Attempts
 from taskflow.engine.calls import Calls
 from taskflow.engine.expanding import Expansions
+from taskflow.engine.facts import Facts
 from taskflow.engine.mapping import Mapping
-from taskflow.engine.rules import RUN, TOLERANT, judge
+from taskflow.engine.rules import RUN, judge
+from taskflow.engine.taking import Taking
 from taskflow.engine.work import ASKS, Work
 from taskflow.events import (
     BAD,
@@ -38,45 +40,37 @@ from taskflow.events import (
     RUNNING,
     SKIPPED,
     SUCCEEDED,
-    UPSTREAM_FAILED,
     TaskRetrying,
     TasksEnded,
-    TasksPlanned,
 )
 from taskflow.graph.graph import (
     BARRIER,
     CHOICE,
     DYNAMIC,
     FLAT,
-    GATHER,
     HELPERS,
     MAP,
-    OUTCOME,
     TASK,
-    VALUE,
-    Link,
-    Split,
     node_of,
 )
 
 if TYPE_CHECKING:
     from taskflow.call import ErrorReport, Outcome, Piece
     from taskflow.events import Event
-    from taskflow.graph.graph import Graph, Ref, TaskSpec
+    from taskflow.graph.graph import Graph
 
 
-class Plan:
+class Plan(Facts):
     """The state of a run; see the module's docstring."""
 
     def __init__(self, graph: Graph, *, fail_fast: bool = False, draw: Any = None) -> None:
-        self.graph = graph
+        super().__init__(graph)
         self.fail_fast = fail_fast
         self.state: list[str] = []
         self.waiting: list[int] = []
         self.dependants: list[list[int]] = []
         self.value: list[Any] = []
         self.hurt: set[int] = set()  # nodes with an input that did not succeed
-        self.taken: set[int] = set()  # nodes whose failures some descendant takes as values
         self.failed: set[int] = set()  # nodes that failed, or have elements that did
         self.errors: dict[int, ErrorReport] = {}
         self.ready: list[Work] = []  # a stack: what became ready last goes first
@@ -85,11 +79,11 @@ class Plan:
         self.unended = 0
         self.attempts = Attempts(draw)
         self.calls = Calls(self)
+        self.taking = Taking(self)
         self.mapping = Mapping(self)
         self.expansions = Expansions(self)
         self._timers: list[tuple[float, int, Work]] = []
         self._due: deque[int] = deque()  # nodes whose inputs have all ended
-        self._paths: dict[int, str] = {}
         self.adopt(0)
 
     # --- nodes enter ---
@@ -104,10 +98,10 @@ class Plan:
         self.dependants += [[] for _ in range(count)]
         self.value += [None] * count
         for node in range(first, first + count):
-            for upstream in self._edges(node):
+            for upstream in self.edges(node):
                 self.dependants[upstream].append(node)
                 self.waiting[node] += 1
-        self._announce(first)
+        self.events += self.announcements(first)
         for node in range(first, first + count):
             if graph.kind[node] in (MAP, FLAT):
                 self.mapping.add(node)
@@ -117,29 +111,6 @@ class Plan:
 
     def _is_due(self, node: int) -> bool:
         return not self.waiting[node]
-
-    def _edges(self, node: int) -> list[int]:
-        """The nodes that must end before this one is judged; elements of maps stream apart."""
-        graph = self.graph
-        edges = [node_of(ref) for ref in graph.inputs[node]]
-        if node in graph.after:
-            edges += graph.after[node]
-        if node in graph.gates:
-            edges.append(graph.gates[node][0])
-        if node in graph.maps:
-            sources = graph.maps[node].sources
-            edges += [node_of(source.ref) for source in sources if isinstance(source, Split)]
-        return [edge for edge in edges if edge >= 0]
-
-    def _announce(self, first: int) -> None:
-        counts: dict[str, int] = {}
-        for node in range(first, len(self.graph)):
-            if self.graph.kind[node] in (TASK, DYNAMIC):
-                name = self.name_of(node)
-                counts[name] = counts.get(name, 0) + 1
-            elif self.graph.kind[node] == MAP:
-                counts.setdefault(self.name_of(node), 0)
-        self.events += [TasksPlanned(name, count) for name, count in counts.items()]
 
     # --- outcomes enter ---
 
@@ -197,7 +168,7 @@ class Plan:
         else:
             self.errors[node] = report
             self.end(node, state, took, running=True, error=report)
-        if self.fail_fast and not self.cancelled and not self._is_tolerated(node):
+        if self.fail_fast and not self.cancelled and not self.taking.is_tolerated(node):
             self.cancel()
         self._settle()
 
@@ -307,7 +278,7 @@ class Plan:
         self.unended -= 1
         kind = self.graph.kind[node]
         if kind in (TASK, DYNAMIC) or (error is not None and kind in HELPERS):
-            attempt = self.attempts.number((node, -1)) if self.attempts.tries else attempt
+            attempt = max(attempt, self.attempts.last((node, -1)))
             key, name = self.key_of(node), self.name_of(node)
             shown = running and kind not in HELPERS
             self.events.append(
@@ -343,10 +314,10 @@ class Plan:
         elif kind == BARRIER:
             self.end(node, SUCCEEDED)
         elif kind in (MAP, FLAT):
-            self._take_inputs(node)
+            self.taking.take_inputs(node)
             self.mapping.open(node)
         else:
-            self._take_inputs(node)
+            self.taking.take_inputs(node)
             self.make_ready(Work(node, ask=ASKS[kind]))
 
     def _end_unrun(self, node: int, verdict: str) -> None:
@@ -368,30 +339,7 @@ class Plan:
                 return SKIPPED
         if node not in self.hurt and rule not in {"one_failed", "all_failed"}:
             return RUN
-        return judge(rule, self.input_states(node))
-
-    def input_states(self, node: int) -> list[str]:
-        """The states of a node's inputs, as its trigger rule sees them."""
-        refs = [ref for ref in self.graph.inputs[node] if node_of(ref) >= 0]
-        states = [self.seen_state(node, ref) for ref in refs]
-        edges = self._edges(node)
-        return states + [self.state[edge] for edge in edges[len(states) :]]
-
-    def seen_state(self, node: int, ref: Ref) -> str:
-        """The state of an input, as a node sees it that may take failures as values."""
-        state = self.state[node_of(ref)]
-        if isinstance(ref, Link) and ref.take != VALUE:
-            if ref.take == OUTCOME:
-                # `successes` and `outcomes` of a list leave out what was skipped themselves.
-                among_many = self.graph.kind[node] == GATHER and self.graph.spec[node] >= 0
-                taken = (
-                    state in BAD or state == UPSTREAM_FAILED or (among_many and state == SKIPPED)
-                )
-                return SUCCEEDED if taken else state
-            run = self.mapping.runs.get(ref.node)
-            if run is not None and run.open and state != CANCELLED:
-                return SUCCEEDED
-        return state
+        return judge(rule, self.taking.input_states(node))
 
     def _choose(self, node: int) -> None:
         """A CHOICE has the state and value of the branch that was not skipped."""
@@ -402,49 +350,6 @@ class Plan:
             return
         self.value[node] = self.value[taken[0]]
         self.end(node, self.state[taken[0]])
-
-    # --- failures taken as values ---
-
-    def _take_inputs(self, node: int) -> None:
-        """A node runs although some inputs failed: it takes their failures as values."""
-        if node in self.hurt:
-            for ref in self.graph.inputs[node]:
-                if node_of(ref) >= 0 and self.state[node_of(ref)] not in GOOD:
-                    self.take_failures(node_of(ref))
-
-    def take_failures(self, node: int) -> None:
-        """Mark the failures behind a node as taken: its own, or those that reached it as data."""
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            if node in self.taken:
-                continue
-            self.taken.add(node)
-            stack += [node_of(ref) for ref in self.graph.inputs[node] if node_of(ref) >= 0]
-            stack += self.mapping.upstream_maps(node)
-            stack += self.expansions.results_of(node)
-
-    def _is_tolerated(self, node: int) -> bool:
-        """Whether some descendant takes failures as values, so that this one may not count."""
-        seen = {node}
-        stack = [node]
-        while stack:
-            upstream = stack.pop()
-            for below in [*self.dependants[upstream], *self.mapping.downstream_maps(upstream)]:
-                spec = self.spec_of(below)
-                links = [ref for ref in self.graph.inputs[below] if node_of(ref) == upstream]
-                tolerant = spec is not None and spec.trigger_rule in TOLERANT and bool(links)
-                if tolerant or any(isinstance(ref, Link) and ref.take != VALUE for ref in links):
-                    return True
-                if below not in seen:
-                    seen.add(below)
-                    stack.append(below)
-        return False
-
-    @property
-    def untaken(self) -> list[int]:
-        """Nodes with failures that nobody took as values, in the order of the trace."""
-        return sorted(self.failed - self.taken)
 
     # --- cancelling ---
 
@@ -481,34 +386,6 @@ class Plan:
         """Whether every node has ended."""
         return not self.unended
 
-    def spec_of(self, node: int) -> TaskSpec | None:
-        """The task of a node; None for helpers."""
-        index = self.graph.spec[node]
-        return self.graph.specs[index] if index >= 0 else None
-
-    def name_of(self, node: int) -> str:
-        """The name that people see."""
-        return self.graph.name_of(node)
-
-    def ask_of(self, node: int, first: int) -> int:
-        """What a call for this work asks."""
-        kind = self.graph.kind[node]
-        if kind == FLAT or (kind == MAP and first < -1):
-            return ASK_SPLIT
-        spec = self.spec_of(node)
-        if kind == MAP:
-            return ASK_GRAPH if spec is not None and spec.dynamic else ASK_VALUE
-        return ASKS[kind]
-
-    def key_of(self, node: int, element: int = -1) -> str:
-        """The task key of a node or of an element of a map."""
-        scope = self.graph.scope[node]
-        path = self._paths.get(scope)
-        if path is None:
-            path = self._paths[scope] = self.graph.path_of(scope)
-        name = self.name_of(node) or f"_{node}"
-        nth = self.graph.nth[node]
-        key = f"{path}/{name}#{nth}" if nth > 1 else f"{path}/{name}"
-        if element < 0:
-            return key
-        return f"{key}[{self.mapping.runs[node].label(element)}]"
+    def label_of(self, node: int, element: int) -> str:
+        """What stands between the brackets of an element's key."""
+        return self.mapping.runs[node].label(element)

@@ -17,7 +17,7 @@ class Work(NamedTuple):
 
     node: int
     first: int = -1
-    count: int = 1
+    count: int = 1  # type: ignore[assignment] # hides tuple.count, which means nothing here
     ask: int = ASK_VALUE
 
 

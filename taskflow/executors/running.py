@@ -20,7 +20,6 @@ from taskflow.call import (
     NOT_RUN,
     RETRY_LATER,
     Abort,
-    Context,
     Failed,
     Failure,
     Gathered,
@@ -28,10 +27,9 @@ from taskflow.call import (
     Outcome,
     Part,
     Piece,
-    context,
 )
+from taskflow.context import Context, context
 from taskflow.errors import (
-    RemoteError,
     ResultError,
     RetryLater,
     Skip,
@@ -39,6 +37,7 @@ from taskflow.errors import (
     WorkerFault,
 )
 from taskflow.events import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
+from taskflow.executors.answering import follow, revive, split
 from taskflow.executors.bodies import Bodies, named, retryable
 from taskflow.executors.failing import report_of
 from taskflow.policies import seconds
@@ -56,14 +55,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from taskflow.call import Batch, Call, ErrorReport, Input, Setup, Value
+    from taskflow.call import Batch, Call, Input, Setup, Value
     from taskflow.executors.bodies import Body
 
 #: A worker claims as many short elements at once as fit into this span; they cannot be
 #: withdrawn after that.
 CLAIM_SECONDS: Final = 0.001
-#: Elements of a split value in one chunk: small enough to be loaded in a moment.
-SPLIT_ELEMENTS: Final = 4096
 
 
 class MissingInputError(Exception):
@@ -115,8 +112,9 @@ class Runner:
     def value_of(self, payload: bytes, inputs: Sequence[Input]) -> Any:
         """The one argument of a payload: how the result of a run is loaded."""
         values = [self._load(each) for each in inputs]
-        args, _ = _placed(*decode(payload, values), values)
-        return args[0]
+        args, kwargs, slots = decode(payload, values)
+        placed, _ = _placed(args, kwargs, slots, values)
+        return placed[0]
 
     # --- one task run ---
 
@@ -165,7 +163,8 @@ class Runner:
 
     def _arguments(self, call: Call) -> tuple[list[Any], dict[str, Any]]:
         values = [self._load(each) for each in call.inputs]
-        return _placed(*decode(call.payload, values), values)
+        args, kwargs, slots = decode(call.payload, values)
+        return _placed(args, kwargs, slots, values)
 
     def _load(self, source: Input) -> Any:
         if isinstance(source, bytes):
@@ -319,54 +318,6 @@ class Runner:
         state = TIMED_OUT if isinstance(error, TaskTimeout) else FAILED
         again = retryable(error, body)
         return state, report_of(error, named(body, args, kwargs), retryable=again)
-
-
-def split(value: Any, directory: str) -> tuple[int, tuple[Piece, ...]]:
-    """The elements of a value apart, for a map: how many, and their pieces.
-
-    Raises TypeError for what is no list of elements, with the fix.
-    """
-    if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)):
-        raise TypeError(refusal(value))
-    elements = value if isinstance(value, range) else list(value)
-    if isinstance(elements, range):
-        return len(elements), (Piece(elements, 0, len(elements)),)
-    pieces: list[Piece] = []
-    for start in range(0, len(elements), SPLIT_ELEMENTS):
-        pieces += encode_each(elements[start : start + SPLIT_ELEMENTS], directory)
-    return len(elements), tuple(pieces)
-
-
-def refusal(value: object) -> str:
-    """Why a map does not run over a text, dict or set, and what to write instead."""
-    kind = type(value).__name__
-    if isinstance(value, dict):
-        return "a map over a dict is ambiguous; write f.starmap(d.items()) or f.map(list(d))"
-    if isinstance(value, (set, frozenset)):
-        return f"a {kind} has no stable order; write f.map(sorted(xs))"
-    return f"a map over {kind} would run once for each character; write f.map([text])"
-
-
-def follow(value: Any, path: tuple[tuple[str, Any], ...]) -> Any:
-    """The item or field of a value that a lifted future stands for."""
-    for kind, step in path:
-        value = getattr(value, step) if kind == "field" else value[step]
-    return value
-
-
-def revive(report: ErrorReport, key: str) -> BaseException:
-    """The exception of a report, or a `RemoteError` in its place, with the remote traceback."""
-    error: BaseException | None = None
-    if report.pickled:
-        try:
-            error = pickle.loads(report.pickled)
-        except Exception:  # noqa: BLE001 - its class may not exist in this process
-            error = None
-    if not isinstance(error, BaseException):
-        error = RemoteError(report.line)
-    if report.traceback:
-        error.add_note(f"in task {key}, there:\n{report.traceback.rstrip()}")
-    return error
 
 
 def _placed(

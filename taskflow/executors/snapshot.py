@@ -72,7 +72,7 @@ class SnapshotFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         from taskflow.importing import importing
 
         with importing(module.__name__):
-            exec(self.get_code(module.__name__), module.__dict__)
+            exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - it is an import
 
 
 def install(path: str, search: Sequence[str]) -> None:

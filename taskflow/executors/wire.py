@@ -14,12 +14,12 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import socket
 import struct
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 _LENGTH: Final = struct.Struct("<Q")

@@ -63,7 +63,7 @@ class Link(NamedTuple):
 class Const(NamedTuple):
     """A large constant, kept once in `Graph.constants`."""
 
-    index: int
+    number: int
 
 
 Ref = int | Link | Const
@@ -83,7 +83,7 @@ class Listed(NamedTuple):
     """Elements known when the map was traced."""
 
     pieces: tuple[Piece, ...]
-    count: int
+    count: int  # type: ignore[assignment] # hides tuple.count, which means nothing here
 
 
 class Nodes(NamedTuple):
@@ -108,7 +108,7 @@ class Split(NamedTuple):
 class Iterated(NamedTuple):
     """An iterator, read in its own thread only as far as needed; see `Graph.iterators`."""
 
-    index: int
+    number: int
 
 
 Source = Listed | Nodes | Elements | Split | Iterated

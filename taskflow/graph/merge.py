@@ -85,7 +85,7 @@ class Shift:
         if isinstance(ref, Link):
             return ref._replace(node=ref.node + self._node)
         if isinstance(ref, Const):
-            return Const(ref.index + self._constant)
+            return Const(ref.number + self._constant)
         return ref + self._node
 
     def refs(self, refs: tuple[Ref, ...]) -> tuple[Ref, ...]:

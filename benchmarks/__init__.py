@@ -1,0 +1,1 @@
+"""What taskflow costs, measured beside what else runs Python functions: `python -m benchmarks`."""

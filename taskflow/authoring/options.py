@@ -1,0 +1,179 @@
+"""The options of tasks and pipelines, checked when they are given."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.errors import DefinitionError
+from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, Schedule, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CATCHUP: Final = ("none", "latest", "all")
+_OVERLAP: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a task, checked; the words are those of `@task` and `.options()`."""
+
+    retries: int = 0
+    retry_delay: Duration = 0.0
+    retry_backoff: float = 1.0
+    retry_jitter: float = 0.0
+    retry_on: Any = None
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    cache: bool | Cache = False
+    version: str | int | None = None
+    ttl: Duration | None = None
+    ignore: Any = ()
+    executor: str | None = None
+    limit: Any = None
+    rate: Any = None
+    priority: int = 0
+    trigger_rule: str = "all_success"
+    outputs: int | None = None
+    name: str | None = None
+    label: str | None = None
+    tags: Any = ()
+    after: Any = ()
+    key: Callable[..., Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.trigger_rule not in TRIGGER_RULES:
+            raise DefinitionError(
+                f"trigger_rule={self.trigger_rule!r} is unknown"
+                f"{near(self.trigger_rule, TRIGGER_RULES)}; one of {', '.join(TRIGGER_RULES)}"
+            )
+        if self.timeout is not None and seconds(self.timeout) <= 0:
+            raise DefinitionError("timeout must be above 0")
+        if self.outputs is not None and (type(self.outputs) is not int or self.outputs < 1):
+            raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
+        if self.key is not None and not callable(self.key):
+            raise DefinitionError("key must be a function of the task's arguments")
+        if self.name is not None and not str(self.name).strip():
+            raise DefinitionError(f"name={self.name!r} must be a text that is not empty")
+        _ = self.policy, self.cached  # they check themselves
+        for text in as_tuple(self.tags):
+            if not isinstance(text, str):
+                raise DefinitionError(f"tags are texts, not {text!r}")
+
+    @property
+    def policy(self) -> Retry:
+        """When to try again."""
+        if self.retry is not None:
+            return self.retry
+        return Retry(
+            self.retries, self.retry_delay, self.retry_backoff, self.retry_jitter, self.retry_on
+        )
+
+    @property
+    def cached(self) -> Cache | None:
+        """What to reuse of earlier runs."""
+        if isinstance(self.cache, Cache):
+            return self.cache
+        wanted = Cache(self.version, self.ttl, as_tuple(self.ignore))
+        return wanted if self.cache else None
+
+    def limits(self, name: str) -> tuple[Limit, ...]:
+        """The limits that a body takes; a number is a limit of this task alone."""
+        found = []
+        for each in as_tuple(self.limit):
+            limit = Limit(name, each) if isinstance(each, int) else each
+            if not isinstance(limit, Limit):
+                raise DefinitionError(f"limit={each!r} must be a number or a Limit(...)")
+            found.append(limit)
+        return tuple(found)
+
+    def rates(self) -> tuple[Rate, ...]:
+        """How often a body may begin."""
+        wanted = as_tuple(self.rate)
+        return tuple(Rate(each) if isinstance(each, str) else each for each in wanted)
+
+
+def near(name: str, known: Any) -> str:
+    """`; did you mean ...?` if some known name is close."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """A value that may be one, several or none, as a tuple."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions(Options):
+    """The options of a pipeline, checked; the words are those of `@pipeline` and `.options()`."""
+
+    schedule: Any = None
+    timezone: str | None = None
+    catchup: str = "latest"
+    overlap: str = "skip"
+    max_active_runs: int = 1
+    misfire_grace: Duration | None = None
+    fail_fast: bool = False
+    on_success: Any = None
+    on_failure: Any = None
+    on_late: Any = None
+    on_skipped: Any = None
+    dynamic: bool = False
+    max_depth: int = 100
+    max_tasks: int = 1_000_000
+    # how a run runs; only in .options()
+    workers: int | None = None
+    store: Any = None
+    durability: str = "full"
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        for name, known in (("catchup", _CATCHUP), ("overlap", _OVERLAP)):
+            value = getattr(self, name)
+            if value not in known:
+                raise DefinitionError(
+                    f"{name}={value!r} is unknown{near(str(value), known)}; "
+                    f"one of {', '.join(known)}"
+                )
+        for name in ("max_active_runs", "max_depth", "max_tasks", "workers"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise DefinitionError(f"{name}={value!r} must be a whole number, 1 or more")
+        if self.durability not in {"full", "process"}:
+            raise DefinitionError(f'durability={self.durability!r} must be "full" or "process"')
+        if self.misfire_grace is not None:
+            seconds(self.misfire_grace)
+        for name in ("on_success", "on_failure", "on_late", "on_skipped"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise DefinitionError(f"{name} must be a function")
+        for schedule in self.schedules():
+            _check_schedule(schedule)
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules, whichever way they were written."""
+        wanted = self.schedule
+        listed = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        found = []
+        for each in listed:
+            if each is None:
+                continue
+            made = Schedule(each, timezone=self.timezone) if isinstance(each, str) else each
+            if not isinstance(made, Schedule):
+                raise DefinitionError(f"schedule={each!r} must be a cron text or a Schedule(...)")
+            found.append(
+                made if made.timezone else dataclasses.replace(made, timezone=self.timezone)
+            )
+        return tuple(found)
+
+
+def _check_schedule(schedule: Schedule) -> None:
+    from taskflow.cron import check  # here: croniter is loaded only where a schedule is used
+
+    check(schedule.cron, schedule.timezone)

@@ -1,0 +1,139 @@
+"""What a task, or the body of a pipeline, sees of the run it is part of: `current`."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from taskflow.call import Call
+
+
+class Context:
+    """The facts behind `current`: of a run (in a pipeline's body) or of one attempt."""
+
+    __slots__ = (
+        "attempt",
+        "call",
+        "data_interval",
+        "element",
+        "report_progress",
+        "run_dir",
+        "run_id",
+        "scheduled_time",
+        "task_key",
+    )
+
+    def __init__(
+        self,
+        run_id: str,
+        run_dir: str,
+        scheduled_time: datetime | None = None,
+        data_interval: tuple[datetime, datetime] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.run_dir = run_dir
+        self.scheduled_time = scheduled_time
+        self.data_interval = data_interval
+        self.task_key: str | None = None
+        self.element: Any = None
+        self.attempt = 1
+        self.call: Call | None = None
+        self.report_progress: Callable[[float, float | None], None] | None = None
+
+
+context: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
+
+
+class Current:
+    """What a task, or a pipeline's body, can know about the run it is part of.
+
+    `run_id`, `run_dir` (a directory that lives as long as the run), `scheduled_time` and
+    `data_interval` are there in both; `task_key`, `element` (index or map key), `attempt`,
+    `idempotency_key`, `logger` and `progress` only inside a task. Outside a run every fact is
+    None, `attempt` is 1, and `progress` does nothing, so tasks can be called plainly.
+    """
+
+    @property
+    def run_id(self) -> str | None:
+        """The id of the run."""
+        found: str | None = _fact("run_id")
+        return found
+
+    @property
+    def run_dir(self) -> str | None:
+        """A directory that lives as long as the run."""
+        found: str | None = _fact("run_dir")
+        return found
+
+    @property
+    def scheduled_time(self) -> datetime | None:
+        """The tick this run is for; of a run started by hand, when it was created."""
+        found: datetime | None = _fact("scheduled_time")
+        return found
+
+    @property
+    def data_interval(self) -> tuple[datetime, datetime] | None:
+        """The span of time this run is for: from the previous tick to this one."""
+        found: tuple[datetime, datetime] | None = _fact("data_interval")
+        return found
+
+    @property
+    def element(self) -> Any:
+        """The index or map key of this element; None outside a map."""
+        return _fact("element")
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, from 1."""
+        return _fact("attempt") or 1
+
+    @property
+    def task_key(self) -> str | None:
+        """The key of this task run, such as `scrape_site/fetch_page[17]`."""
+        facts = context.get()
+        if facts is None or facts.task_key is None:
+            return None
+        element = facts.element
+        return facts.task_key if element is None else f"{facts.task_key}[{element}]"
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """Names the run, the task and its inputs: equal for all attempts of one task run."""
+        facts = context.get()
+        if facts is None or facts.call is None:
+            return None
+        call = facts.call
+        inputs = repr((call.payload, call.inputs, call.columns, facts.element)).encode()
+        digest = blake2b(inputs, digest_size=8).hexdigest()
+        return f"{facts.run_id}/{self.task_key}/{digest}"
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger whose records from INFO up are shown with the task's output."""
+        logger = logging.getLogger("taskflow.task")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+        return logger
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Say how far this task is; shown beside it while it runs."""
+        facts = context.get()
+        if facts is not None and facts.report_progress is not None:
+            facts.report_progress(done, total)
+
+    def __repr__(self) -> str:
+        return f"<current run_id={self.run_id!r} task_key={self.task_key!r}>"
+
+
+def _fact(name: str) -> Any:
+    facts = context.get()
+    return None if facts is None else getattr(facts, name)
+
+
+current: Final = Current()

@@ -1,0 +1,82 @@
+"""What a graph says about the work of a plan: its edges, its keys and names, its counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE
+from taskflow.engine.work import ASKS
+from taskflow.events import TasksPlanned
+from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK, Split, node_of
+
+if TYPE_CHECKING:
+    from taskflow.events import Event
+    from taskflow.graph.graph import Graph, TaskSpec
+
+
+class Facts:
+    """A graph, and what can be asked of it while it grows."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._paths: dict[int, str] = {}
+
+    def label_of(self, node: int, element: int) -> str:
+        """What stands between the brackets of an element's key."""
+        raise NotImplementedError
+
+    def edges(self, node: int) -> list[int]:
+        """The nodes that must end before this one is judged; elements of maps stream apart."""
+        graph = self.graph
+        edges = [node_of(ref) for ref in graph.inputs[node]]
+        if node in graph.after:
+            edges += graph.after[node]
+        if node in graph.gates:
+            edges.append(graph.gates[node][0])
+        if node in graph.maps:
+            sources = graph.maps[node].sources
+            edges += [node_of(source.ref) for source in sources if isinstance(source, Split)]
+        return [edge for edge in edges if edge >= 0]
+
+    def announcements(self, first: int) -> list[Event]:
+        """How many task runs of each name come with the nodes from `first` on."""
+        counts: dict[str, int] = {}
+        for node in range(first, len(self.graph)):
+            if self.graph.kind[node] in (TASK, DYNAMIC):
+                name = self.name_of(node)
+                counts[name] = counts.get(name, 0) + 1
+            elif self.graph.kind[node] == MAP:
+                counts.setdefault(self.name_of(node), 0)
+        return [TasksPlanned(name, count) for name, count in counts.items()]
+
+    def spec_of(self, node: int) -> TaskSpec | None:
+        """The task of a node; None for helpers."""
+        index = self.graph.spec[node]
+        return self.graph.specs[index] if index >= 0 else None
+
+    def name_of(self, node: int) -> str:
+        """The name that people see."""
+        return self.graph.name_of(node)
+
+    def ask_of(self, node: int, first: int) -> int:
+        """What a call for this work asks."""
+        kind = self.graph.kind[node]
+        if kind == FLAT or (kind == MAP and first < -1):
+            return ASK_SPLIT
+        spec = self.spec_of(node)
+        if kind == MAP:
+            return ASK_GRAPH if spec is not None and spec.dynamic else ASK_VALUE
+        return ASKS[kind]
+
+    def key_of(self, node: int, element: int = -1) -> str:
+        """The task key of a node or of an element of a map."""
+        scope = self.graph.scope[node]
+        path = self._paths.get(scope)
+        if path is None:
+            path = self._paths[scope] = self.graph.path_of(scope)
+        name = self.name_of(node) or f"_{node}"
+        nth = self.graph.nth[node]
+        key = f"{path}/{name}#{nth}" if nth > 1 else f"{path}/{name}"
+        if element < 0:
+            return key
+        return f"{key}[{self.label_of(node, element)}]"

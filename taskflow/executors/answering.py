@@ -1,0 +1,64 @@
+"""Questions about values, answered where the values are: their elements, items and exceptions."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.call import Piece
+from taskflow.errors import RemoteError
+from taskflow.values import encode_each
+
+if TYPE_CHECKING:
+    from taskflow.call import ErrorReport
+
+#: Elements of a split value in one chunk: small enough to be loaded in a moment.
+SPLIT_ELEMENTS: Final = 4096
+
+
+def split(value: Any, directory: str) -> tuple[int, tuple[Piece, ...]]:
+    """The elements of a value apart, for a map: how many, and their pieces.
+
+    Raises TypeError for what is no list of elements, with the fix.
+    """
+    if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)):
+        raise TypeError(refusal(value))
+    elements = value if isinstance(value, range) else list(value)
+    if isinstance(elements, range):
+        return len(elements), (Piece(elements, 0, len(elements)),)
+    pieces: list[Piece] = []
+    for start in range(0, len(elements), SPLIT_ELEMENTS):
+        pieces += encode_each(elements[start : start + SPLIT_ELEMENTS], directory)
+    return len(elements), tuple(pieces)
+
+
+def refusal(value: object) -> str:
+    """Why a map does not run over a text, dict or set, and what to write instead."""
+    kind = type(value).__name__
+    if isinstance(value, dict):
+        return "a map over a dict is ambiguous; write f.starmap(d.items()) or f.map(list(d))"
+    if isinstance(value, (set, frozenset)):
+        return f"a {kind} has no stable order; write f.map(sorted(xs))"
+    return f"a map over {kind} would run once for each character; write f.map([text])"
+
+
+def follow(value: Any, path: tuple[tuple[str, Any], ...]) -> Any:
+    """The item or field of a value that a lifted future stands for."""
+    for kind, step in path:
+        value = getattr(value, step) if kind == "field" else value[step]
+    return value
+
+
+def revive(report: ErrorReport, key: str) -> BaseException:
+    """The exception of a report, or a `RemoteError` in its place, with the remote traceback."""
+    error: BaseException | None = None
+    if report.pickled:
+        try:
+            error = pickle.loads(report.pickled)
+        except Exception:  # noqa: BLE001 - its class may not exist in this process
+            error = None
+    if not isinstance(error, BaseException):
+        error = RemoteError(report.line)
+    if report.traceback:
+        error.add_note(f"in task {key}, there:\n{report.traceback.rstrip()}")
+    return error

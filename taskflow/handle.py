@@ -1,0 +1,275 @@
+"""A run as its user holds it: its state, its result, its failures; and Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import signal
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from taskflow.call import Abort, Failure, Setup
+from taskflow.engine.loop import GRACE_SECONDS, Engine
+from taskflow.engine.plan import Plan
+from taskflow.errors import RunCancelled, RunFailed, RunTimedOut
+from taskflow.events import GOOD, SKIPPED, RunEnded, RunStarted
+from taskflow.graph.graph import node_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from taskflow.graph.graph import Graph
+    from taskflow.interfaces import Executor, Listener
+
+#: Failures that an error of a run carries at most.
+SHOWN_FAILURES: Final = 1000
+
+
+class Limits(NamedTuple):
+    """When a run ends before all its tasks have."""
+
+    fail_fast: bool = False
+    timeout: float | None = None
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    random = staticmethod(random.random)
+
+
+class Run:
+    """A run: its `id`, its `state`, what became of its tasks, and its result."""
+
+    def __init__(
+        self,
+        pipeline: str,
+        params: tuple[tuple[str, Any], ...],
+        graph: Graph,
+        executor: Executor,
+        setup: Setup,
+        limits: Limits,
+        listeners: list[Listener],
+    ) -> None:
+        self.id = setup.run_id
+        self.pipeline = pipeline
+        self.params = params
+        self.graph = graph
+        self.state = "queued"
+        #: Whether Ctrl-C or SIGTERM ended it.
+        self.interrupted = False
+        self._setup = setup
+        self._executor = executor
+        self._clock = SystemClock()
+        self._listeners = listeners
+        self._plan = Plan(graph, fail_fast=limits.fail_fast, draw=self._clock.random)
+        self._engine = Engine(self._plan, executor, self._clock, self._listeners, limits.timeout)
+        self._ended = threading.Event()
+        self._crash: BaseException | None = None
+        self._remove = weakref.finalize(self, shutil.rmtree, setup.run_dir, ignore_errors=True)
+
+    # --- running ---
+
+    def begin(self) -> Run:
+        """Run in a thread of its own."""
+        threading.Thread(target=self._drive_quietly, name=f"run {self.id}", daemon=True).start()
+        return self
+
+    def drive(self) -> Run:
+        """Run to the end in this thread; Ctrl-C stops it, twice at once."""
+        with self._signals():
+            self._drive()
+        return self
+
+    def _drive_quietly(self) -> None:
+        with contextlib.suppress(BaseException):  # kept; `wait` raises it where it is seen
+            self._drive()
+
+    def _drive(self) -> None:
+        began = self._clock.monotonic()
+        self.state = "running"
+        from taskflow.executors.failing import preview
+
+        shown = tuple((name, preview(value)) for name, value in self.params)
+        kind = type(self._executor).__name__.removesuffix("Executor").lower()
+        now = self._clock.now()
+        self._plan.events.insert(
+            0, RunStarted(self.id, self.pipeline, shown, now, kind, self._executor.slots)
+        )
+        try:
+            self._executor.start(self._setup)
+            self._engine.run()
+            self.state = self._final_state()
+        except BaseException as error:
+            self.state = "interrupted"
+            self._crash = error
+            raise
+        finally:
+            self._executor.stop()
+            took = self._clock.monotonic() - began
+            self._engine.emit(
+                RunEnded(self.id, self.state, took, self._clock.now(), self._counts(), self._why())
+            )
+            for listener in self._listeners:
+                listener.close()
+            self._ended.set()
+
+    def _final_state(self) -> str:
+        why = self._engine.cancel_why
+        if why == "timeout":
+            return "timed_out"
+        if why and why != "fail_fast":
+            return "cancelled"
+        if why or self._plan.taking.untaken or not self._has_result():
+            return "failed"
+        return "succeeded"
+
+    def _why(self) -> str:
+        return str(self._crash) if self._crash else self._engine.cancel_why
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        again = self.interrupted
+        self.interrupted = True
+        grace = 0.0 if again else GRACE_SECONDS
+        self._engine.cancel("interrupt", grace)
+        if again and number == signal.SIGINT and not self._executor.can_kill:
+            raise Abort  # into the body that runs in this very thread
+
+    # --- asking ---
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait for the end, at most `timeout` seconds, and return the state."""
+        self._ended.wait(timeout)
+        if self._crash is not None:
+            raise self._crash
+        return self.state
+
+    def cancel(self, grace: float = GRACE_SECONDS) -> None:
+        """Begin nothing new; what runs has `grace` seconds to end, then it is killed."""
+        self._engine.cancel("cancel", grace)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The value of the run, once it has ended.
+
+        Raises `RunFailed`, `RunCancelled` or `RunTimedOut`; TimeoutError if it has not ended
+        in time. A failed run may still have a value: then it is the attribute `value` of the
+        error.
+        """
+        state = self.wait(timeout)
+        if not self._ended.is_set():
+            raise TimeoutError(f"run {self.id} is still {state}")
+        if state == "succeeded":
+            return self._value()
+        raise self._error() from self.first_error or self._cause()
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed and was taken as a value by nobody: a `Failure` for each, up to 1,000."""
+        from taskflow.executors.answering import revive
+
+        return [Failure(revive(report, key), key, state) for key, state, report in self._failed()]
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """The state of every task run that was traced, by task key; maps as a whole."""
+        return {
+            self._plan.key_of(node): self._plan.state[node]
+            for node in range(len(self.graph))
+            if self._plan.spec_of(node) is not None
+        }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many task runs ended in each state."""
+        return self._counts()
+
+    @property
+    def first_error(self) -> BaseException | None:
+        """The first exception of a task that ran in this process, as it was raised."""
+        error: BaseException | None = getattr(self._executor, "first_error", None)
+        return error
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} of {self.pipeline}: {self.state}>"
+
+    # --- the end ---
+
+    def _has_result(self) -> bool:
+        result = self.graph.result
+        if result is None:
+            return True
+        plan = self._plan
+        for ref in result[1]:
+            node = node_of(ref)
+            if node >= 0 and plan.taking.seen_state(node, ref) not in GOOD | {SKIPPED}:
+                return False
+        return True
+
+    def _value(self) -> Any:
+        from taskflow.executors.running import Runner
+
+        if self.graph.result is None:
+            return None
+        payload, refs = self.graph.result
+        return Runner(self._setup).value_of(payload, self._plan.calls.result(refs))
+
+    def _failed(self) -> Iterator[tuple[str, str, Any]]:
+        plan, left = self._plan, SHOWN_FAILURES
+        for node in plan.taking.untaken:
+            if node in plan.errors:
+                yield plan.key_of(node), plan.state[node], plan.errors[node]
+            run = plan.mapping.runs.get(node)
+            if run is None:
+                continue
+            for element, report in sorted(run.errors.items()):
+                yield plan.key_of(node, element), run.state_of(element), report
+                left -= 1
+                if not left:
+                    return
+
+    def _cause(self) -> BaseException | None:
+        failures = self.failures
+        return failures[0].error if failures else None
+
+    def _error(self) -> Exception:
+        if self.state == "timed_out":
+            return RunTimedOut(
+                f"run {self.id} of {self.pipeline} took longer than its timeout", self
+            )
+        if self.state == "cancelled":
+            return RunCancelled(f"run {self.id} of {self.pipeline} was cancelled", self)
+        from taskflow.progress.report import summary
+
+        return RunFailed(summary(self.id, self.pipeline, list(self._failed())), self)
+
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for node, state in enumerate(self._plan.state):
+            if self._plan.spec_of(node) is None:
+                continue
+            run = self._plan.mapping.runs.get(node)
+            for name, count in run.tally.items() if run else [(state, 1)]:
+                counts[name] = counts.get(name, 0) + count
+        return counts
