@@ -88,11 +88,12 @@ def _cloud_dumps(
 ) -> bytes:
     import cloudpickle  # here: most programs never need it, and it costs 10 ms to import
 
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
+        # Of the class: the pickler in C reads it when it is made.
+        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(reducers or {})
+
     stream = io.BytesIO()
-    pickler = cloudpickle.Pickler(stream, 5, buffer_callback=_keeper(buffers))
-    if reducers:
-        pickler.dispatch_table = pickler.dispatch_table.new_child(reducers)
-    pickler.dump(value)
+    Pickler(stream, 5, buffer_callback=_keeper(buffers)).dump(value)
     return stream.getvalue()
 
 

@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
 
 
 def find(module: ModuleType, name: str | None = None) -> Any:
-    """The pipeline of that name in a module, or its only one.
+    """The pipeline of that name in a module, or its only one, or the one named like its file.
 
     A name is that of the function, or the `name` option. Pipelines that the module imports from
     elsewhere count if it has none of its own.
@@ -62,6 +62,9 @@ def find(module: ModuleType, name: str | None = None) -> Any:
     candidates = list({id(value): value for value in (own or every).values()}.values())
     if len(candidates) == 1:
         return candidates[0]
+    stem = module.__name__.rpartition(".")[2]
+    if stem in own:
+        return own[stem]
     file = _shown(module.__file__)
     if not candidates:
         raise LoadError(f"{file} has no pipeline{_end_of(module)}{_hint(module)}")
