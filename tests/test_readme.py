@@ -1,0 +1,65 @@
+"""What the README says is true: its program, its output, its commands and its names."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import taskflow
+from taskflow.cli.main import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """A command run from the root of the checkout, with its output."""
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_first_program_is_the_first_example() -> None:
+    """Who reads the README and who opens examples/hello.py see the same program."""
+    example = (ROOT / "examples" / "hello.py").read_text(encoding="utf-8")
+    assert example.endswith(blocks("python")[0])
+
+
+def test_the_first_program_prints_what_the_readme_shows() -> None:
+    """The output under the program is its output."""
+    shown = re.search(r"\$ python examples/hello.py\n(.*)\n", README)
+    assert shown is not None
+    assert run("examples/hello.py").stdout == shown.group(1) + "\n"
+
+
+def test_the_command_line_prints_what_the_readme_shows() -> None:
+    """Names, counts and the value are as shown; only ids and times differ."""
+    shown = re.search(r"\$ taskflow run (.*)\n(●.*?)```", README, re.DOTALL)
+    assert shown is not None
+    finished = run("-m", "taskflow", "run", *shown.group(1).split())
+
+    def steady(text: str) -> list[str]:
+        found = re.findall(r"✔ \w+  \d+/\d+|· \d+ ok|^\d+$|^● \w+", text, re.MULTILINE)
+        return list(found)
+
+    assert steady(shown.group(2)) == steady(finished.stderr + finished.stdout)
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    """The README names no command that is still to come."""
+    named = set(re.findall(r"`?\$? ?taskflow (\w+) (?:FILE|examples)", README))
+    assert named
+    assert named <= set(COMMANDS)
+
+
+def test_every_taskflow_name_in_the_readme_exists() -> None:
+    """`taskflow.x` in the README is something that taskflow offers."""
+    named = set(re.findall(r"`taskflow\.(\w+)", README))
+    assert named <= set(taskflow.__all__)
