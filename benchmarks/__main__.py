@@ -19,11 +19,12 @@ def main() -> None:
     chosen = parser.parse_args()
     rounds = chosen.rounds or (3 if chosen.quick else 9)
     sizes = overhead.Sizes().scaled(chosen.scale)
+    facts = measure.machine()
     timings = overhead.timings(sizes, rounds)
     memories = overhead.memories(sizes, 1 if chosen.quick else 3)
-    print(measure.table(timings, memories, rounds))
+    print(measure.table(facts, timings, memories, rounds))
     if chosen.json:
-        figures = measure.figures(timings, memories)
+        figures = measure.figures(facts, timings, memories)
         chosen.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
 

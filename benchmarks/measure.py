@@ -8,15 +8,20 @@ import platform
 import resource
 import statistics
 import sys
+import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+#: How long the threads that a case leaves behind may take to end, in seconds.
+REST_SECONDS: Final = 2.0
 
 
 class WrongResultError(Exception):
@@ -58,7 +63,7 @@ class Timing:
 
     def less(self, start_up: float, runner: str, note: str) -> Timing:
         """The same rounds with `start_up` seconds taken off each, under another name."""
-        case = Case(self.case.work, runner, self.case.count, self.case.call, 0, note)
+        case = replace(self.case, runner=runner, note=note)
         # Noise can make a short run shorter than the start-up alone: a microsecond is left.
         return Timing(case, [max(each - start_up, 1e-6) for each in self.seconds])
 
@@ -90,14 +95,23 @@ def alternate(cases: Sequence[Case], rounds: int) -> list[Timing]:
 
 def _timed(case: Case) -> float:
     gc.collect()
+    threads = threading.active_count()
     began = time.perf_counter()
     result = case.call()
     took = time.perf_counter() - began
+    _rest(threads)
     if result != case.expected:
         raise WrongResultError(
             f"{case.work}, {case.runner}: got {result!r}, expected {case.expected!r}"
         )
     return took
+
+
+def _rest(threads: int) -> None:
+    """Wait until what a case left running has ended, so that the next one does not pay for it."""
+    until = time.monotonic() + REST_SECONDS
+    while threading.active_count() > threads and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def peak_bytes() -> int:
@@ -125,10 +139,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def figures(timings: Sequence[Timing], memories: Sequence[Memory]) -> dict[str, Any]:
+def figures(
+    facts: dict[str, Any], timings: Sequence[Timing], memories: Sequence[Memory]
+) -> dict[str, Any]:
     """Everything in the table, and the single rounds, as plain data."""
     return {
-        "machine": machine(),
+        "machine": facts,
         "timings": [
             {
                 "work": timing.case.work,
@@ -170,14 +186,23 @@ def _of_ideal(timing: Timing) -> float | None:
     return None if timing.case.ideal is None else timing.case.ideal / timing.median
 
 
-def table(timings: Sequence[Timing], memories: Sequence[Memory], rounds: int) -> str:
+def table(
+    facts: dict[str, Any], timings: Sequence[Timing], memories: Sequence[Memory], rounds: int
+) -> str:
     """What was measured, for reading."""
-    facts = machine()
     lines = [
-        f"{facts['cores']} cores, {facts['system']}, Python {facts['python']}, "
-        f"loky {facts['loky']}, {facts['date']}, load {facts['load']}",
-        f"medians of {rounds} alternating rounds (fastest to slowest); "
-        "× is tasks per second over those of loky in this run",
+        ", ".join(
+            (
+                f"{facts['cores']} cores",
+                facts["system"],
+                f"Python {facts['python']}",
+                f"loky {facts['loky']}",
+                facts["date"],
+                f"load {facts['load']} before",
+            )
+        ),
+        f"medians of {rounds} alternating rounds (fastest to slowest)",
+        "× is tasks per second over those of the loky line in the same block",
     ]
     for work, group in groupby(timings, key=lambda timing: timing.case.work):
         lines += ["", work]
@@ -212,4 +237,6 @@ def _duration(seconds: float) -> str:
 
 
 def _times(times: float) -> str:
-    return f"{times:.1f}×" if times < 100 else f"{times:,.0f}×"
+    if times >= 100:
+        return f"{times:,.0f}×"
+    return f"{times:.1f}×" if times >= 1 else f"{times:.2f}×"

@@ -46,13 +46,18 @@ class Sizes:
 
     def scaled(self, share: float) -> Sizes:
         """This share of everything, at least two tasks each."""
+
+        def part(count: int) -> int:
+            return max(2, int(count * share))
+
         few, many = self.elements_in_memory
         return Sizes(
-            *(
-                max(2, int(count * share))
-                for count in (self.fan_out, self.map, self.chain, self.burn, self.calls_in_memory)
-            ),
-            (max(2, int(few * share)), max(2, int(many * share))),
+            part(self.fan_out),
+            part(self.map),
+            part(self.chain),
+            part(self.burn),
+            part(self.calls_in_memory),
+            (part(few), part(many)),
         )
 
 
@@ -186,12 +191,12 @@ def new_standard() -> Executor:
 
 # --- what is compared ---
 
-_LOOP = "this process alone: nothing parallel, nothing isolated"
-_LOKY = "warm pool; a message each way per call; no graph, no retries"
-_STANDARD = "warm pool; as loky, and a dead worker breaks the pool for good"
-_CHUNKS = "warm pool, 8 chunks; an error ends the map, nothing is known per element"
-_OURS = "workers start and end inside; graph, states, retries; nothing stored"
-_LESS = "the line above less the run of one no-op: the peers' pools are warm"
+_LOOP = "this process alone: no parallelism, no isolation"
+_LOKY = "warm pool, a message per call; no graph, no retries"
+_STANDARD = "as loky.submit; a dead worker breaks the pool for good"
+_CHUNKS = "warm pool, 8 chunks; an error ends the map, no state per element"
+_OURS = "starts and ends 2 workers; graph, states, retries; stores nothing"
+_LESS = "less the run of one no-op, for the pools above are warm"
 
 
 def start_up_cases() -> list[Case]:
@@ -207,12 +212,12 @@ def start_up_cases() -> list[Case]:
         case(
             runner="ProcessPoolExecutor, new",
             call=partial(in_new_pool, new_standard),
-            note="2 workers, spawned; the default, fork, is quicker and unsafe beside threads",
+            note="2 workers, spawned; forking is quicker, and unsafe beside threads",
         ),
         case(
             runner="taskflow.run",
             call=partial(run, one_call),
-            note="2 workers, fresh interpreters; trace, snapshot of the code",
+            note="2 workers, fresh interpreters; a trace, a snapshot of the code",
         ),
     ]
 
@@ -250,7 +255,7 @@ def map_cases(n: int, singles: int, warm: Executor, standard: Executor) -> list[
             singles,
             partial(submit, warm, same, singles),
             singles * (singles - 1) // 2,
-            f"{_LOKY}; {singles:,} of them",
+            f"{singles:,} of them; {_LOKY}",
             is_reference=True,
         ),
         case(runner="loky.map", call=partial(map_in_chunks, warm, n), note=_CHUNKS),
@@ -280,7 +285,7 @@ def chain_cases(n: int, warm: Executor, standard: Executor) -> list[Case]:
         case(
             runner="taskflow.run",
             call=partial(run, chain, n=n),
-            note="as above; a worker goes on to the next link by itself",
+            note="starts and ends 2 workers; these go on to the next link by themselves",
         ),
     ]
 

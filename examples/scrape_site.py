@@ -22,13 +22,12 @@ def fetch(url: str, robots: str = "") -> str:
     """Download a text. All requests are made here, so the limit holds for all of them together."""
     if not Protego.parse(robots).can_fetch(url, AGENT["User-Agent"]):
         raise PermissionError("disallowed by robots.txt")
-    answer = request("GET", url, headers=AGENT, timeout=10, preload_content=False)
-    kind, _, charset = answer.headers.get("Content-Type", "text/html").partition("; charset=")
-    if answer.status == 200 and any(word in kind for word in ("text", "xml", "zip", "octet")):
-        body = answer.read(20_000_000)  # longer files are cut off
+    got = request("GET", url, headers=AGENT, timeout=10, preload_content=False)
+    kind, _, charset = got.headers.get("Content-Type", "text/html").partition("; charset=")
+    if got.status == 200 and any(word in kind for word in ("text", "xml", "zip", "octet")):
+        body = got.read(20_000_000)  # longer files are cut off
         return body.decode(charset, "replace") if charset else trafilatura.utils.decode_file(body)
-    passing = answer.status == 429 or answer.status >= 500
-    raise (exceptions.HTTPError if passing else ValueError)(f"HTTP {answer.status}, {kind}")
+    raise (exceptions.HTTPError if got.status >= 429 else ValueError)(f"HTTP {got.status}, {kind}")
 
 
 @task
@@ -50,6 +49,7 @@ def read_sitemap(xml: str) -> dict[str, bool]:
 @task(timeout=60)
 def extract_text(html: str) -> str:
     """The main content of a page, without its menus, side bars and footers."""
+    trafilatura.core.LOGGER.setLevel("ERROR")  # a page without text is reported by us
     if text := trafilatura.extract(html, fast=True, include_comments=False):
         return text
     raise ValueError("no text found")

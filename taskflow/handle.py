@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import random
 import shutil
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -16,15 +18,19 @@ from taskflow.engine.loop import GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
 from taskflow.errors import RunCancelled, RunFailed, RunTimedOut
 from taskflow.events import GOOD, SKIPPED, RunEnded, RunStarted
-from taskflow.graph.graph import node_of
+from taskflow.graph.graph import VALUE, Link, node_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
+    from taskflow.events import Event
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Executor, Listener
 
+#: Calls a function when the program ends, before loky ends its workers; where Python has no such
+#: thing, after that.
+_AT_EXIT: Final[Callable[..., Any]] = getattr(threading, "_register_atexit", atexit.register)
 #: Failures that an error of a run carries at most.
 SHOWN_FAILURES: Final = 1000
 
@@ -42,6 +48,38 @@ class SystemClock:
     now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
     random = staticmethod(random.random)
+
+
+class Heard:
+    """A listener as a run has it: one that fails is told nothing more, and the run goes on."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._failed = False
+
+    def notice(self, events: Sequence[Event]) -> None:
+        """Tell the listener."""
+        self._tell(lambda: self._listener.notice(events))
+
+    def close(self) -> None:
+        """Tell it that this was all."""
+        self._tell(self._listener.close)
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - what a listener does is no part of the run
+            self._failed = True
+            name = type(self._listener).__name__
+            say(f"the listener {name} is told nothing more, it raised {error!r}")
+
+
+def say(text: str) -> None:
+    """One line on standard error, if there is one."""
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f"taskflow: {text}\n")
 
 
 class Run:
@@ -67,17 +105,19 @@ class Run:
         self._setup = setup
         self._executor = executor
         self._clock = SystemClock()
-        self._listeners = listeners
+        self._listeners = [Heard(listener) for listener in listeners]
         self._plan = Plan(graph, fail_fast=limits.fail_fast, draw=self._clock.random)
         self._engine = Engine(self._plan, executor, self._clock, self._listeners, limits.timeout)
         self._ended = threading.Event()
         self._crash: BaseException | None = None
+        self._alone = False  # whether it runs in a thread of its own
         self._remove = weakref.finalize(self, shutil.rmtree, setup.run_dir, ignore_errors=True)
 
     # --- running ---
 
     def begin(self) -> Run:
-        """Run in a thread of its own."""
+        """Run in a thread of its own; when the program ends, the run is interrupted."""
+        self._alone = True
         threading.Thread(target=self._drive_quietly, name=f"run {self.id}", daemon=True).start()
         return self
 
@@ -104,6 +144,9 @@ class Run:
         )
         try:
             self._executor.start(self._setup)
+            if self._alone:
+                with contextlib.suppress(RuntimeError):  # the program ends already
+                    _AT_EXIT(_at_exit, weakref.ref(self))
             self._engine.run()
             self.state = self._final_state()
         except BaseException as error:
@@ -111,14 +154,31 @@ class Run:
             self._crash = error
             raise
         finally:
+            self._finish(self._clock.monotonic() - began)
+
+    def _finish(self, took: float) -> None:
+        try:
             self._executor.stop()
-            took = self._clock.monotonic() - began
             self._engine.emit(
                 RunEnded(self.id, self.state, took, self._clock.now(), self._counts(), self._why())
             )
             for listener in self._listeners:
                 listener.close()
+        finally:
             self._ended.set()
+
+    def interrupt_at_exit(self) -> None:
+        """End this run, unless it has, since the program ends."""
+        if self._ended.is_set():
+            return
+        self.interrupted = True
+        self._engine.cancel("interrupt", 0.0)
+        say(
+            f"run {self.id} of {self.pipeline} is interrupted, since the program ends; "
+            "run.result() would wait for it"
+        )
+        # Clean-up tasks run; a body that cannot be ended gets as long as after Ctrl-C.
+        self._ended.wait(None if self._executor.can_kill else GRACE_SECONDS)
 
     def _final_state(self) -> str:
         why = self._engine.cancel_why
@@ -126,9 +186,16 @@ class Run:
             return "timed_out"
         if why and why != "fail_fast":
             return "cancelled"
+        self._take_result()
         if why or self._plan.taking.untaken or not self._has_result():
             return "failed"
         return "succeeded"
+
+    def _take_result(self) -> None:
+        """Failures that the pipeline returns as values are taken, by whoever gets the result."""
+        for ref in self.graph.result[1] if self.graph.result else ():
+            if isinstance(ref, Link) and ref.take != VALUE:
+                self._plan.taking.take_failures(ref.node)
 
     def _why(self) -> str:
         return str(self._crash) if self._crash else self._engine.cancel_why
@@ -141,6 +208,8 @@ class Run:
         before = {
             number: signal.signal(number, self._on_signal)
             for number in (signal.SIGINT, signal.SIGTERM)
+            # None: set by C code. Ignored: by whoever started this program, for a reason.
+            if signal.getsignal(number) not in (None, signal.SIG_IGN)
         }
         try:
             yield
@@ -233,7 +302,14 @@ class Run:
         if self.graph.result is None:
             return None
         payload, refs = self.graph.result
-        return Runner(self._setup).value_of(payload, self._plan.calls.result(refs))
+        try:
+            return Runner(self._setup).value_of(payload, self._plan.calls.result(refs))
+        except Exception as error:
+            raise RunFailed(
+                f"all tasks of run {self.id} of {self.pipeline} have ended, but what it returns "
+                f"cannot be put together: {type(error).__name__}: {error}",
+                self,
+            ) from error
 
     def _failed(self) -> Iterator[tuple[str, str, Any]]:
         plan, left = self._plan, SHOWN_FAILURES
@@ -273,3 +349,9 @@ class Run:
             for name, count in run.tally.items() if run else [(state, 1)]:
                 counts[name] = counts.get(name, 0) + count
         return counts
+
+
+def _at_exit(found: weakref.ref[Run]) -> None:
+    run = found()
+    if run is not None:
+        run.interrupt_at_exit()

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Setup
 from taskflow.context import Context
-from taskflow.errors import DefinitionError
+from taskflow.errors import DefinitionError, ExecutorError
 from taskflow.handle import Limits, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Executor, Listener
@@ -52,9 +52,8 @@ def prepare(
     """Trace a pipeline and get everything ready for its run; nothing has started yet."""
     run_id = new_run_id()
     run_dir = new_run_dir()
+    values = os.path.join(run_dir, "values")
     try:
-        values = os.path.join(run_dir, "values")
-        os.mkdir(values)
         from datetime import UTC, datetime
 
         facts = Context(run_id, run_dir, datetime.now(UTC))
@@ -114,7 +113,9 @@ def _snapshot(run_dir: str, sources: Callable[[], dict[str, Any]]) -> str:
     from taskflow.executors import snapshot
 
     path = os.path.join(run_dir, "code")
-    snapshot.write(path, sources())
+    found = sources()
+    with _disk():
+        snapshot.write(path, found)
     return path
 
 
@@ -132,16 +133,40 @@ def new_run_id() -> str:
 
 
 def new_run_dir() -> str:
-    """A private directory for the files of one run; removes those of engines that were killed."""
-    parent = tempfile.gettempdir()
-    for name in os.listdir(parent):
+    """A private folder for the files of one run; removes those of engines that were killed."""
+    with _disk():
+        parent = tempfile.gettempdir()
+        path = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+        os.mkdir(os.path.join(path, "values"))
+    _sweep(parent)
+    return path
+
+
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    """Say what to do when the files of a run cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ExecutorError(
+            f"the files of a run cannot be written: {error}; free some space there, or point "
+            "TMPDIR to a folder on a disk that has some"
+        ) from error
+
+
+def _sweep(parent: str) -> None:
+    """Remove what runs have left whose engines were killed."""
+    try:
+        names = os.listdir(parent)
+    except OSError:  # it may be written to, but not listed
+        return
+    for name in names:
         owner = name.removeprefix(_PREFIX).partition("-")[0]
         if name.startswith(_PREFIX) and owner.isdigit() and not _lives(int(owner)):
             path = os.path.join(parent, name)
             with contextlib.suppress(OSError):
                 if os.lstat(path).st_uid == os.getuid():
                     shutil.rmtree(path, ignore_errors=True)
-    return tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
 
 
 def _lives(pid: int) -> bool:

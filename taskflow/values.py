@@ -11,19 +11,21 @@ endian), the stream, then each buffer at a multiple of 64 bytes.
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import mmap
 import os
 import pickle
 import struct
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Chunk, Piece, Stored, fill
 from taskflow.errors import ArgumentError, WorkerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskflow.call import Value
 
@@ -36,6 +38,8 @@ BUFFER_BYTES: Final = 64 * 1024
 LARGE_BYTES: Final = 1024 * 1024
 _ALIGN: Final = 64
 _LENGTH: Final = struct.Struct("<Q")
+
+_CACHE: Final = type(functools.cache(len))
 
 _counter = itertools.count()
 
@@ -88,13 +92,39 @@ def _cloud_dumps(
 ) -> bytes:
     import cloudpickle  # here: most programs never need it, and it costs 10 ms to import
 
+    known = cloudpickle.Pickler.dispatch_table
+    ours = {io.TextIOWrapper: _file_reducer(known), _CACHE: _reduce_cache, **(reducers or {})}
+
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         # Of the class: the pickler in C reads it when it is made.
-        dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(reducers or {})
+        dispatch_table = known.new_child(ours)
 
     stream = io.BytesIO()
     Pickler(stream, 5, buffer_callback=_keeper(buffers)).dump(value)
     return stream.getvalue()
+
+
+def _file_reducer(known: Mapping[type, Any]) -> Callable[[io.TextIOWrapper], Any]:
+    """Refuses open files, of which cloudpickle would send the text that is left in them."""
+    standard = known.get(io.TextIOWrapper)
+
+    def reduce(file: io.TextIOWrapper) -> Any:
+        if standard is not None and file in (sys.stdout, sys.stderr):
+            return standard(file)
+        raise TypeError(f"an open file cannot be pickled: {file.name!r}")
+
+    return reduce
+
+
+def _reduce_cache(cached: Any) -> Any:
+    """A cached function without an importable name goes by value, with an empty cache."""
+    if cached.__module__ != "__main__" and "<locals>" not in cached.__qualname__:
+        return cached.__reduce__()
+    return _cached, (cached.__wrapped__, *cached.cache_parameters().values())
+
+
+def _cached(fn: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(fn)
 
 
 def _keeper(

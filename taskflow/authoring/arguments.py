@@ -8,14 +8,15 @@ arguments themselves leave None and a slot; futures deeper inside leave holes.
 from __future__ import annotations
 
 import copyreg
+import io
 import pickle
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture
+from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture, unwrapped
 from taskflow.authoring.inputs import InputFuture
 from taskflow.call import hole, same
-from taskflow.errors import ArgumentError, FutureError, TaskflowError
+from taskflow.errors import ArgumentError, DefinitionError, FutureError, TaskflowError
 from taskflow.graph.graph import Const
 from taskflow.values import BUFFER_BYTES, SCALARS, dumps, encode, why_unpicklable
 
@@ -30,6 +31,27 @@ if TYPE_CHECKING:
 CONSTANT_BYTES: Final = BUFFER_BYTES
 
 FUTURES: Final = frozenset({Future, MapFuture, OutcomeFuture, InputFuture, Handle})
+#: Containers of an argument in which forgotten parentheses are looked for, and how far.
+_CONTAINERS: Final = frozenset({list, tuple, set, frozenset, dict})
+_LOOKED_AT: Final = 100
+
+
+class Called(Protocol):
+    """What a call says of its task: its name, and whether it takes functions as arguments."""
+
+    @property
+    def short(self) -> str: ...
+    @property
+    def takes_functions(self) -> bool: ...
+
+
+class Structure:
+    """Stands in for the task where a structure of futures is taken as a whole."""
+
+    takes_functions = False
+
+    def __init__(self, short: str) -> None:
+        self.short = short
 
 
 class Taker:
@@ -39,7 +61,7 @@ class Taker:
         self._trace = trace
         self._constants: dict[bytes, int] = {}
         self._interned: dict[bytes, bytes] = {}
-        self._holes: dict[Ref, int] = {}
+        self._holes: dict[Ref | bytes, tuple[int, Ref]] = {}
         self._base = 0
         self.reducers: dict[type, Callable[[Any], Any]] = {
             **copyreg.dispatch_table,
@@ -48,13 +70,15 @@ class Taker:
             OutcomeFuture: self._reduce,
             InputFuture: self._reduce,
             Handle: lambda handle: (same, (handle._structure,)),
+            # cloudpickle would read it to its end and send the text.
+            io.TextIOWrapper: _refuse_file,
         }
 
     def take(
         self,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        name: str,
+        called: Called,
         mapped: tuple[int | str, ...] = (),
     ) -> tuple[bytes, tuple[Ref, ...]]:
         """The payload and inputs of a call; `mapped` are the slots of a map's own arguments."""
@@ -67,7 +91,7 @@ class Taker:
             kind = type(value)
             if kind in SCALARS:
                 continue
-            if kind in FUTURES and isinstance(value := _unwrapped(value), Future):
+            if kind in FUTURES and isinstance(value := unwrapped(value), Future):
                 slots.append(where)
                 inputs.append(self.ref(value))
                 self._put(placed, named, where, None)
@@ -78,7 +102,7 @@ class Taker:
             return self._intern(pickle.dumps((tuple(placed), named, tuple(slots)), 5)), tuple(
                 inputs
             )
-        return self._take_deep(placed, named, slots, inputs, name)
+        return self._take_deep(placed, named, slots, inputs, called)
 
     @staticmethod
     def _put(placed: list[Any], named: dict[str, Any], where: int | str, value: Any) -> None:
@@ -93,10 +117,13 @@ class Taker:
         named: dict[str, Any],
         slots: list[int | str],
         inputs: list[Ref],
-        name: str,
+        called: Called,
     ) -> tuple[bytes, tuple[Ref, ...]]:
         """Take arguments that are more than scalars and futures."""
-        payload, holes = self._pickled(placed, named, slots, name)
+        if not called.takes_functions:
+            for _, value in _positions(placed, named):
+                self.refuse_uncalled(value, called.short)
+        payload, holes = self._pickled(placed, named, slots, called)
         if len(payload) < CONSTANT_BYTES:
             return payload, (*inputs, *holes)
         for where, value in _positions(placed, named):
@@ -105,34 +132,52 @@ class Taker:
                 slots.append(where)
                 inputs.append(constant)
                 self._put(placed, named, where, None)
-        payload, holes = self._pickled(placed, named, slots, name)
+        payload, holes = self._pickled(placed, named, slots, called)
         return payload, (*inputs, *holes)
 
     def _pickled(
-        self, placed: list[Any], named: dict[str, Any], slots: list[int | str], name: str
+        self, placed: list[Any], named: dict[str, Any], slots: list[int | str], called: Called
     ) -> tuple[bytes, list[Ref]]:
         self._holes, self._base = {}, len(slots)
         arguments = (tuple(placed), named, tuple(slots))
         try:
-            return dumps(arguments, None, self.reducers), list(self._holes)
+            return dumps(arguments, None, self.reducers), [ref for _, ref in self._holes.values()]
         except TaskflowError:
             raise
         except Exception as error:
-            raise ArgumentError(self._why(placed, named, name, error)) from error
+            raise ArgumentError(self._why(placed, named, called, error)) from error
 
-    def _why(self, placed: list[Any], named: dict[str, Any], name: str, error: Exception) -> str:
+    def _why(
+        self, placed: list[Any], named: dict[str, Any], called: Called, error: Exception
+    ) -> str:
         for where, value in _positions(placed, named):
             text = f"argument {where + 1}" if isinstance(where, int) else f"argument {where}"
+            if isinstance(called, Structure):
+                text = "the value"
             try:
                 dumps(value, None, self.reducers)
             except Exception as culprit:  # noqa: BLE001 - this is the one
                 return (
-                    f"{name}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
-                    f"  at {self._trace.shown_here()}\n"
-                    "  arguments travel to other processes: pass plain data (a path, a URL, an "
+                    f"{called.short}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
+                    f"  here: {self._trace.shown_here()}\n"
+                    "  values travel to other processes: pass plain data (a path, a URL, an "
                     "id), and open connections and files inside the task"
                 )
-        return f"{name}: its arguments cannot be pickled: {error}"
+        return f"{called.short}: its arguments cannot be pickled: {error}"
+
+    def refuse_uncalled(self, value: Any, name: str) -> None:
+        """Raise if an argument is a task, or holds one: somebody forgot the parentheses."""
+        some = (value,)
+        if type(value) in _CONTAINERS and len(value) <= _LOOKED_AT:
+            some = (value, *(value.values() if type(value) is dict else value))
+        for each in some:
+            word = getattr(type(each), "__taskflow_uncalled__", "")
+            if word:
+                raise DefinitionError(
+                    f"{name}: {each!r} stands where {word.format(each)} was meant\n"
+                    f"  here: {self._trace.shown_here()}\n"
+                    f"  {type(each).__taskflow_hint__}"
+                )
 
     def _constant(self, value: Any) -> Const | None:
         """A large argument, kept once however often it is passed; None if it is small."""
@@ -159,7 +204,7 @@ class Taker:
 
     def structure(self, value: Any, name: str) -> tuple[bytes, tuple[Ref, ...]]:
         """A structure of futures and constants as the payload of one argument."""
-        return self.take((value,), {}, name)
+        return self.take((value,), {}, Structure(name))
 
     def ref(self, future: Future) -> Ref:
         """What stands for a future of this trace in the graph."""
@@ -174,7 +219,22 @@ class Taker:
 
     def _reduce(self, future: Future) -> tuple[Any, ...]:
         ref = self.ref(future)
-        return hole, (self._base + self._holes.setdefault(ref, len(self._holes)),)
+        key: Ref | bytes = ref
+        if future._path:  # steps of a path may be slices, which have no hash
+            key = pickle.dumps(ref)
+        number, _ = self._holes.setdefault(key, (len(self._holes), ref))
+        return hole, (self._base + number,)
+
+    def holds_future(self, value: Any) -> bool:
+        """Whether a future is somewhere inside a value; False for what cannot be pickled."""
+        if type(value) in SCALARS:
+            return False
+        try:
+            return self.count_futures(value) > 0
+        except TaskflowError:
+            raise
+        except Exception:  # noqa: BLE001 - whoever takes the value says why
+            return False
 
     def count_futures(self, value: Any) -> int:
         """How many different futures are inside a value that can be pickled."""
@@ -192,8 +252,5 @@ def _positions(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple
     yield from list(kwargs.items())
 
 
-def _unwrapped(value: Any) -> Any:
-    """What a handle stands for, when that is one future."""
-    while type(value) is Handle:
-        value = value._structure
-    return value
+def _refuse_file(file: Any) -> NoReturn:
+    raise TypeError(f"cannot pickle the open file {getattr(file, 'name', file)!r}")

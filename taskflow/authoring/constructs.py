@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture
+from taskflow.authoring.future import Future, MapFuture, OutcomeFuture, unwrapped
 from taskflow.authoring.tracing import active_trace
+from taskflow.authoring.where import here, shown
 from taskflow.call import Failure
-from taskflow.errors import FutureError
+from taskflow.errors import DefinitionError, FutureError
 from taskflow.graph.graph import GATHER, OUTCOMES, SUCCESSES, VALUE
 
 if TYPE_CHECKING:
@@ -25,23 +26,28 @@ def successes(values: Iterable[R]) -> list[R]:
 
     Failures are taken: they do not fail the run. Skipped elements are left out as well.
     """
-    kept: list[R] = _taken(values, SUCCESSES, _keep_successes)
+    kept: list[R] = _taken(values, SUCCESSES, _successes)
     return kept
 
 
 def outcomes(values: Iterable[R]) -> list[R | Failure]:
     """All values of a map or a list of futures, with a `Failure` in place of what failed."""
-    kept: list[R | Failure] = _taken(values, OUTCOMES, _keep_all)
+    kept: list[R | Failure] = _taken(values, OUTCOMES, _outcomes)
     return kept
 
 
 def outcome(value: R) -> R | Failure:
     """The value of a future, or its `Failure` (error, task key); the failure is taken."""
-    plain = _unwrapped(value)
+    plain: Any = unwrapped(value)
+    if isinstance(plain, OutcomeFuture):
+        return plain  # type: ignore[return-value] # the lie of the DSL: a future passes for its value
     if isinstance(plain, MapFuture):
-        raise FutureError(f"{plain!r} is a map: write outcomes(...) or successes(...)")
+        plain._refuse("outcome() takes one value, and it is a map", "outcomes")
+    trace = active_trace()
+    if not isinstance(plain, Future) and trace is not None and trace.taker.holds_future(plain):
+        plain = Future(trace, trace.gather(plain, "outcome"))
     if isinstance(plain, Future):
-        return OutcomeFuture(plain._trace, plain._node, plain._path)  # type: ignore[return-value] # the lie of the DSL: a future passes for its value
+        return OutcomeFuture(plain._trace, plain._node, plain._path)  # type: ignore[return-value] # as above
     return value
 
 
@@ -50,12 +56,16 @@ def flatten(lists: Iterable[Iterable[T]]) -> list[T]:
     from taskflow.authoring.mapping import flatten_map
 
     trace = active_trace()
-    plain = _unwrapped(lists)
+    plain = unwrapped(lists)
+    if trace is not None and not isinstance(plain, (Future, list, tuple, range)):
+        raise DefinitionError(
+            f"flatten() takes a map or a list of lists, not {plain!r}\n  here: {shown(here())}\n"
+            "  write flatten(list(xs))"
+        )
     if trace is None or (not isinstance(plain, Future) and not _has_futures(plain)):
         return [element for each in lists for element in each]
     flat: Any = flatten_map(trace, plain)
-    chained: list[T] = _chained(trace, plain) if flat is None else flat
-    return chained
+    return _helper(trace, plain, _flatten) if flat is None else flat  # type: ignore[return-value] # as above
 
 
 def order(*steps: Any) -> None:
@@ -66,6 +76,7 @@ def order(*steps: Any) -> None:
     trace = active_trace()
     if trace is None:
         return
+    trace.order((), steps)  # so that one step alone is looked at too
     for before, after in itertools.pairwise(steps):
         trace.order(before, after)
 
@@ -78,25 +89,23 @@ def when(
     Both sides are functions without arguments; they are called once each, while tracing. The
     result is the value of the side that ran, or None where there is no `otherwise`.
     """
-    given: list[Any] = [then] if otherwise is None else [then, otherwise]
-    if not all(map(callable, given)):
-        raise FutureError(
-            "when() takes functions: when(ok, then=lambda: task(x), otherwise=lambda: other(x)); "
-            "a call without lambda would run in any case"
-        )
+    sides: list[Any] = [then] if otherwise is None else [then, otherwise]
+    for side in sides:
+        if not callable(side) or isinstance(side, Future):
+            raise FutureError(
+                f"when() takes functions, not {side!r}: what is called here runs in any case\n"
+                f"  here:    {shown(here())}\n"
+                "  instead: when(ok, then=lambda: task(x), otherwise=lambda: other(x))"
+            )
     trace = active_trace()
-    plain = _unwrapped(condition)
+    plain = unwrapped(condition)
+    if trace is not None:
+        trace.taker.refuse_uncalled(plain, "when")
     if trace is None or not isinstance(plain, Future):
-        if condition:
+        if plain:
             return then()
         return None if otherwise is None else otherwise()
     return trace.branch(plain, then, otherwise)  # type: ignore[return-value] # the lie of the DSL
-
-
-def _unwrapped(value: Any) -> Any:
-    while type(value) is Handle:
-        value = value._structure
-    return value
 
 
 def _has_futures(values: Any) -> bool:
@@ -105,15 +114,17 @@ def _has_futures(values: Any) -> bool:
 
 def _taken(values: Any, take: str, keep: Callable[[list[Any]], list[Any]]) -> Any:
     trace = active_trace()
-    plain = _unwrapped(values)
+    plain = unwrapped(values)
     if isinstance(plain, MapFuture):
         if plain._take != VALUE:
             return plain
         return MapFuture(plain._trace, plain._node, plain._returns, None, take)
     if isinstance(plain, Future):
-        raise FutureError(
-            f"{plain!r} is one value, not a map\n"
-            "  write outcome(x) for one value, successes(xs) or outcomes(xs) for a map or a list"
+        plain._refuse(f"{take}() takes a map or a list, and it is one value", "outcome")
+    if not isinstance(plain, (list, tuple, range)):
+        raise DefinitionError(
+            f"{take}() takes a map or a list, not {plain!r}\n  here: {shown(here())}\n"
+            f"  write {take}(list(xs)), or outcome(x) for one value"
         )
     each = [outcome(value) for value in plain]
     if trace is None or not any(isinstance(value, Future) for value in each):
@@ -121,25 +132,24 @@ def _taken(values: Any, take: str, keep: Callable[[list[Any]], list[Any]]) -> An
     return _helper(trace, each, keep)
 
 
-def _keep_successes(values: list[Any]) -> list[Any]:
+def _successes(values: list[Any]) -> list[Any]:
     """The values that are no failures."""
     return [value for value in values if not isinstance(value, Failure)]
 
 
-def _keep_all(values: list[Any]) -> list[Any]:
+def _outcomes(values: list[Any]) -> list[Any]:
     """All values; only what was skipped is left out."""
     return [
         value for value in values if not (isinstance(value, Failure) and value.state == "skipped")
     ]
 
 
-def _chain(lists: list[list[Any]]) -> list[Any]:
+def _flatten(lists: list[list[Any]]) -> list[Any]:
     """The elements of all lists."""
+    for index, each in enumerate(lists):
+        if not isinstance(each, (list, tuple, range)):
+            raise TypeError(f"flatten takes lists of lists; element {index} is {each!r}")
     return [element for each in lists for element in each]
-
-
-def _chained(trace: Trace, lists: Any) -> Any:
-    return _helper(trace, lists, _chain)
 
 
 def _helper(trace: Trace, value: Any, function: Callable[[list[Any]], list[Any]]) -> Future:

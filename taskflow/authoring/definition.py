@@ -8,7 +8,7 @@ import importlib
 import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from taskflow.authoring.future import Future
 from taskflow.authoring.options import Options, as_tuple, near
@@ -21,7 +21,14 @@ from taskflow.policies import seconds
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+
+OPTION_NAMES: Final = frozenset(field.name for field in dataclasses.fields(Options))
+#: How a task is given to a task.
+FUNCTIONS_WELCOME: Final = (
+    "a task that does take functions says so in its signature: def apply(f: Callable[..., int], x)"
+)
 
 
 class Definition:
@@ -33,6 +40,9 @@ class Definition:
 
     fn: Callable[..., Any]
     chosen: Options
+    #: What should have been written where one of these stands in place of its call.
+    __taskflow_uncalled__ = "a call, {0.short}(...),"
+    __taskflow_hint__ = FUNCTIONS_WELCOME
 
     def _set_up(self, fn: Callable[..., Any], chosen: Options, word: str) -> None:
         check_function(fn, word)
@@ -55,9 +65,8 @@ class Definition:
 
     # --- options ---
 
-    def _with(self, changes: Mapping[str, Any], known: type[Any] = Options) -> Self:
-        """A copy with other options."""
-        names = {field.name for field in dataclasses.fields(known)}
+    def _with(self, changes: Mapping[str, Any], names: Collection[str] = OPTION_NAMES) -> Self:
+        """A copy with other options, of those that are known by name."""
         for name in changes:
             if name not in names:
                 raise DefinitionError(
@@ -67,6 +76,8 @@ class Definition:
                 )
         copy: Self = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
+        if "after" in changes:
+            changes = {**changes, "after": (changes["after"],)}
         copy.chosen = dataclasses.replace(self.chosen, **changes)
         if copy.chosen.name:
             copy.short = copy.name = copy.chosen.name
@@ -111,12 +122,24 @@ class Definition:
         except TypeError as error:
             unknown = [name for name in kwargs if name not in self.signature.parameters]
             hint = near(unknown[0], self.signature.parameters) if unknown else ""
-            option = next((name for name in unknown if name in _OPTION_NAMES), None)
+            option = next((name for name in unknown if name in OPTION_NAMES), None)
             if option:
                 hint = f"; for the engine's option write {self.short}.options({option}=...)(...)"
             raise DefinitionError(
                 f"{self.short}{self.signature}: {error}{hint}\n  here: {shown(here())}"
             ) from None
+
+    @functools.cached_property
+    def takes_functions(self) -> bool:
+        """Whether a parameter is annotated as a function, so that tasks may be arguments."""
+        given = () if self.signature is None else self.signature.parameters.values()
+        return any(_is_for_functions(each.annotation) for each in given)
+
+    def __rshift__(self, other: Any) -> NoReturn:
+        """Say that a call is ordered, not a task."""
+        raise FutureError(
+            f"{self!r} was not called: write {self.short}(...) >> ...\n  here: {shown(here())}"
+        )
 
     @functools.cached_property
     def returns(self) -> Any:
@@ -203,21 +226,37 @@ class Definition:
 
 
 #: Computed at first use; what a copy in another process computes again.
-_CACHED = frozenset({"signature", "_quick", "returns", "parameters"})
-_OPTION_NAMES = frozenset(field.name for field in dataclasses.fields(Options))
+_CACHED = frozenset({"signature", "_quick", "returns", "takes_functions", "parameters"})
 
 
 def check_function(fn: Any, word: str) -> None:
     """Raise for what `@task` and `@pipeline` cannot decorate, with the right order."""
-    if isinstance(fn, Definition):
+    if hasattr(type(fn), "__taskflow_uncalled__"):
         raise DefinitionError(f"@{word} over {fn!r}: decorate the plain function once")
     if isinstance(fn, (classmethod, staticmethod, property)):
         kind = type(fn).__name__
         raise DefinitionError(f"write @{kind} above @{word}, or leave @{kind} out: {fn!r}")
     if isinstance(fn, type):
         raise DefinitionError(f"@{word} decorates functions and methods, not the class {fn!r}")
+    if word == "pipeline" and (inspect.iscoroutinefunction(fn) or _is_generator(fn)):
+        raise DefinitionError(
+            f"the body of a @pipeline is a plain function, without async and yield: {fn!r}\n"
+            "  what waits or yields goes into a @task"
+        )
     if not callable(fn):
         raise DefinitionError(f"@{word} decorates a function, not {fn!r}; options are keywords")
+
+
+def _is_generator(fn: Any) -> bool:
+    return inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)
+
+
+def _is_for_functions(annotation: Any) -> bool:
+    """Whether an annotation, resolved or not, speaks of functions, tasks or pipelines."""
+    if isinstance(annotation, type):  # a protocol
+        return annotation is not object and "__call__" in vars(annotation)
+    text = annotation if isinstance(annotation, str) else repr(annotation)
+    return any(word in text for word in ("Callable", "Task", "Pipeline"))
 
 
 def module_name(module: str) -> str:

@@ -7,12 +7,14 @@ that cannot work, and what to write instead. Undetectable, because Python asks n
 
 from __future__ import annotations
 
+import difflib
+import pickle
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from taskflow.authoring import returns
-from taskflow.authoring.where import here, shown
-from taskflow.errors import FutureAttributeError, FutureError
-from taskflow.graph.graph import VALUE, Link
+from taskflow.authoring import advice, returns
+from taskflow.authoring.where import here, name_here, shown
+from taskflow.errors import ArgumentError, FutureAttributeError, FutureError
+from taskflow.graph.graph import OUTCOME, VALUE, Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from taskflow.graph.graph import Ref
 
 _WHY: Final = "its value exists only when the run executes, not while the pipeline is traced"
+_PLAIN_KEYS: Final = frozenset({int, str, float, bool, bytes, type(None)})
+# How people know what helpers in the graph stand for.
+_SPOKEN: Final = {"choice": "when"}
 
 
 class Future:
@@ -54,25 +59,59 @@ class Future:
         return self._node
 
     def _inside(self) -> list[int]:
-        """The nodes that `>>` and `after=` mean."""
+        """The nodes that wait when this is told to."""
         return [self._node]
+
+    def _ends(self) -> list[int]:
+        """The nodes that have ended when all of this has."""
+        return self._inside()
 
     # --- taking apart ---
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, Future):
-            self._refuse("an item of it was asked for by another future", "pick")
+        if type(key) not in _PLAIN_KEYS:
+            key = self._own(key)
         return self._part(("item", key), returns.item_of(self._returns, key))
+
+    def _own(self, key: Any) -> Any:
+        """A key as it is now, which nobody can change later."""
+        try:
+            return pickle.loads(pickle.dumps(key, 5))
+        except FutureError:
+            self._refuse("an item of it was asked for by another future", "pick")
+        except Exception as error:
+            raise ArgumentError(
+                f"{self._name()}[{_brief(key)}]: the key cannot be pickled: {error}\n"
+                f"  here: {shown(here())}"
+            ) from error
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
             hint = self._returns
             if returns.declares(hint, name):
                 return self._part(("field", name), returns.field_of(hint, name))
-            self._refuse(
-                f"its attribute `.{name}` was read", "field", FutureAttributeError, name=name
-            )
+            self._refuse_attribute(name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _refuse_attribute(self, name: str) -> NoReturn:
+        words, fields = {"name": name}, returns.fields_of(self._returns)
+        if fields:
+            close = difflib.get_close_matches(name, fields, 1)
+            words["cls"] = returns.plain(self._returns).__name__
+            words["fields"] = ", ".join(sorted(fields))
+            words["near"] = f"; did you mean .{close[0]}?" if close else ""
+        if name in advice.WAITING:
+            fix = "await"
+        elif fields:
+            fix = "declared"
+        else:
+            is_method = any(hasattr(kind, name) for kind in (str, list, dict, set))
+            fix = "method" if is_method else self._field_fix
+        self._refuse(f"its attribute `.{name}` was read", fix, FutureAttributeError, **words)
+
+    @property
+    def _field_fix(self) -> str:
+        return "field"
 
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
         return Future(self._trace, self._node, (*self._path, step), hint)
@@ -132,11 +171,17 @@ class Future:
 
     # --- refusing ---
 
-    def _name(self) -> str:
-        steps = "".join(
+    def _task(self) -> str:
+        name = self._trace.graph.name_of(self._node)
+        return _SPOKEN.get(name, name) or "a value"
+
+    def _steps(self) -> str:
+        return "".join(
             f".{step}" if kind == "field" else f"[{step!r}]" for kind, step in self._path
         )
-        return f"{self._trace.graph.name_of(self._node) or 'a value'}{steps}"
+
+    def _name(self) -> str:
+        return self._task() + self._steps()
 
     def _place(self) -> tuple[str, int]:
         graph = self._trace.graph
@@ -147,13 +192,14 @@ class Future:
     ) -> NoReturn:
         """Raise the error for a misuse; `fix` names the advice."""
         name = self._name()
-        advice = FIXES[fix].format(f=name, task=name.partition("[")[0].partition(".")[0], **words)
+        written = name_here(self) or f"{self._task()}(...){self._steps()}"
+        instead = advice.FIXES[fix].format(f=written, task=self._task(), **words)
         raise error(
             f"the future of `{name}` is not a value yet: {deed}\n"
             f"  here:      {shown(here())}\n"
             f"  made here: {shown(self._place())}\n"
             f"  why:       {_WHY}\n"
-            f"  instead:   {advice}"
+            f"  instead:   {instead}"
         )
 
 
@@ -173,6 +219,20 @@ class MapFuture(Future):
     def _take(self) -> str:
         return self._how
 
+    def __getitem__(self, key: Any) -> Any:
+        count = self._arity()
+        if count is not None and type(key) is int and not -count <= key < count:
+            raise IndexError(
+                f"the map of `{self._name()}` runs over {count} elements; there is no [{key}]\n"
+                f"  here:      {shown(here())}\n"
+                f"  made here: {shown(self._place())}"
+            )
+        return super().__getitem__(key)
+
+    @property
+    def _field_fix(self) -> str:
+        return "element"
+
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
         if self._how != VALUE:
             self._refuse("an item of its successes or outcomes was taken", "pick")
@@ -189,21 +249,32 @@ class OutcomeFuture(Future):
 
     @property
     def _take(self) -> str:
-        return "outcome"
+        return OUTCOME
+
+    def _part(self, step: tuple[str, Any], hint: Any) -> Future:
+        self._refuse("a part of its outcome was taken, which may be a `Failure`", "pick")
 
 
 class Handle(Future):
     """What a nested pipeline or a branch returned; `>>` and `after=` mean all tasks inside."""
 
-    __slots__ = ("_nodes", "_structure")
+    __slots__ = ("_called", "_gate", "_made", "_nodes", "_structure")
 
-    def __init__(self, trace: Trace, nodes: range, structure: Any) -> None:
+    def __init__(
+        self, trace: Trace, nodes: range, structure: Any, called: str, made: tuple[str, int]
+    ) -> None:
         super().__init__(trace, nodes[0] if nodes else -1)
+        self._gate = trace.gate
         self._nodes = nodes
         self._structure = structure
+        self._called = called
+        self._made = made
 
     def _inside(self) -> list[int]:
         return list(self._nodes)
+
+    def _ends(self) -> list[int]:
+        return self._trace.ends(self._nodes, self._gate)
 
     def __getitem__(self, key: Any) -> Any:
         return self._structure[key]
@@ -219,11 +290,11 @@ class Handle(Future):
     def __len__(self) -> int:
         return len(self._structure)
 
-    def _name(self) -> str:
-        return "a nested pipeline"
+    def _task(self) -> str:
+        return self._called
 
     def _place(self) -> tuple[str, int]:
-        return ("?", 0) if self._node < 0 else super()._place()
+        return self._made
 
     def __hash__(self) -> int:
         return id(self)
@@ -233,88 +304,12 @@ class Handle(Future):
             self._refuse(f"it was compared with {_brief(other)}", "compare")
         return self is other
 
-    def __repr__(self) -> str:
-        return f"<nested pipeline of {len(self._nodes)} calls>"
 
-
-#: What to write instead, by kind of misuse; {f} is the future, {task} its task.
-FIXES: Final = {
-    "branch": (
-        "when({f}, then=lambda: ..., otherwise=lambda: ...)   # a branch in the graph\n"
-        "             or decide inside a task: @task def decide(value): ..."
-    ),
-    "compare": (
-        "compare inside a task: @task def is_ok(value): return value == ...\n"
-        "             then branch on it: when(is_ok({f}), then=lambda: ...)"
-    ),
-    "iterate": (
-        "other_task.map({f})   # one task run for each element\n"
-        "             or pass it whole: other_task({f})\n"
-        "             or say how many values there are: @task(outputs=2), or -> tuple[int, str]"
-    ),
-    "length": (
-        "take it inside a task: @task def count(values): return len(values)\n"
-        "             or say how many values there are: @task(outputs=2), or -> tuple[int, str]"
-    ),
-    "text": (
-        "make the text inside a task: @task def url_of(value): return f'...{{value}}'\n"
-        "             to look at the future itself while debugging: {{future!r}} or repr(future)"
-    ),
-    "compute": (
-        "compute inside a task: @task def compute(value): ...   then compute({f})\n"
-        "             (@pipeline(dynamic=True) bodies get values for their parameters)"
-    ),
-    "field": (
-        "{f}[{name!r}] if the value is a dict\n"
-        "             or annotate the task with the class it returns: def {task}(...) -> Page\n"
-        "             or read it inside a task: @task def get(value): return value.{name}"
-    ),
-    "pick": "pick inside a task: @task def pick(values, key): return values[key]",
-    "capture": (
-        "pass it as an argument: other_task({f})\n"
-        "             futures belong to one trace: keep none in globals, closures or defaults"
-    ),
-    "call": "call the task where you made the future, or call inside a task",
-    "assign": "build the changed value inside a task: @task def changed(value): ...",
-    "await": "pass it on as it is: no await, no .result(); the run waits for inputs by itself",
-    "with": "open it inside the task that uses it; for one per worker, make it at module level",
-    "path": "open it inside a task: @task def read(path): return open(path).read()",
-    "array": "compute inside a task: @task def mean(values): return np.mean(values)",
-}
-
-_REFUSED: Final = {
-    "__bool__": (
-        "it was used as a condition (`if`, `while`, `and`, `or`, `not`, `assert`)",
-        "branch",
-    ),
-    "__contains__": ("`in` was asked of it", "compare"),
-    "__str__": ("it was made into text (`str`, `print`, `%s`)", "text"),
-    "__format__": ("it was put into an f-string or `format`", "text"),
-    "__bytes__": ("it was made into bytes", "text"),
-    "__int__": ("it was made into an int", "compute"),
-    "__float__": ("it was made into a float", "compute"),
-    "__complex__": ("it was made into a complex number", "compute"),
-    "__index__": ("it was used as an index or in `range`", "compute"),
-    "__round__": ("it was rounded", "compute"),
-    "__fspath__": ("it was used as a path", "path"),
-    "__array__": ("it was made into a numpy array", "array"),
-    "__array_ufunc__": ("a numpy function was applied to it", "array"),
-    "__array_function__": ("a numpy function was applied to it", "array"),
-    "__call__": ("it was called", "call"),
-    "__setitem__": ("an item was assigned to it", "assign"),
-    "__delitem__": ("an item of it was deleted", "assign"),
-    "__enter__": ("it was used in `with`", "with"),
-    "__aenter__": ("it was used in `async with`", "with"),
-    "__await__": ("it was awaited", "await"),
-    "__aiter__": ("it was iterated over with `async for`", "iterate"),
-    "__next__": ("`next` was asked of it", "iterate"),
-    "__reversed__": ("it was reversed", "iterate"),
-}
-_OPERATORS: Final = {
-    "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%",
-    "pow": "**", "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<",
-}  # fmt: skip
+def unwrapped(value: Any) -> Any:
+    """What a handle stands for; anything else as it is."""
+    while type(value) is Handle:
+        value = value._structure
+    return value
 
 
 def _refuser(deed: str, fix: str) -> Callable[..., NoReturn]:
@@ -325,14 +320,14 @@ def _refuser(deed: str, fix: str) -> Callable[..., NoReturn]:
 
 
 def _install() -> None:
-    for name, (deed, fix) in _REFUSED.items():
+    for name, (deed, fix) in advice.REFUSED.items():
         setattr(Future, name, _refuser(deed, fix))
-    for name, sign in _OPERATORS.items():
-        reflected = [] if name in {"lt", "le", "gt", "ge"} else [f"__r{name}__"]
-        fix = "compare" if not reflected else "compute"
-        for method in [f"__{name}__", *reflected]:
-            setattr(Future, method, _refuser(f"the operator `{sign}` was applied to it", fix))
-    for name in ("neg", "pos", "abs", "invert"):
+    for name, sign in advice.ORDERINGS.items():
+        setattr(Future, f"__{name}__", _refuser(f"it was compared by `{sign}`", "compare"))
+    for name, sign in advice.ARITHMETIC.items():
+        for method in (f"__{name}__", f"__r{name}__"):
+            setattr(Future, method, _refuser(f"the operator `{sign}` was applied to it", "compute"))
+    for name in advice.UNARY:
         setattr(Future, f"__{name}__", _refuser(f"`{name}` was applied to it", "compute"))
 
 

@@ -24,6 +24,9 @@ class InputFuture(Future):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"<parameter `{self._trace.graph.labels[self._node]}`>"
+
     def _refuse(
         self, deed: str, fix: str, error: type[FutureError] = FutureError, **words: str
     ) -> NoReturn:

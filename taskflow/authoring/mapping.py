@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import types
 from collections.abc import Iterator, Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.authoring.future import Future, Handle, MapFuture
+from taskflow.authoring.future import Future, MapFuture, unwrapped
 from taskflow.authoring.reading import Reader
 from taskflow.authoring.returns import element_of
-from taskflow.authoring.task import Each
+from taskflow.authoring.task import NO_EACH_IN_STARMAP, Each
 from taskflow.authoring.where import here, shown
 from taskflow.call import Chunk, Piece
 from taskflow.errors import ArgumentError, DefinitionError, TaskflowError
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from taskflow.authoring.tracing import Trace
     from taskflow.graph.graph import Ref, Source
 
+#: Rows of a starmap that are looked at when it is traced; the others are when they run.
+CHECKED_ROWS: Final = 100
+
 
 def trace_map(
     trace: Trace,
@@ -49,6 +53,8 @@ def trace_map(
     """Trace a map: a node that runs `definition` for every element of the columns."""
     mapped = {name: value.values for name, value in kwargs.items() if isinstance(value, Each)}
     constants = {name: value for name, value in kwargs.items() if name not in mapped}
+    if star and mapped:
+        raise DefinitionError(f"{NO_EACH_IN_STARMAP}\n  here: {trace.shown_here()}")
     if not columns and not mapped:
         raise DefinitionError(
             f"{definition.short}.map needs something to run over\n  here: {trace.shown_here()}\n"
@@ -59,14 +65,16 @@ def trace_map(
         definition.check_arguments([*bound, *columns], {**constants, **placeholders})
     slots: tuple[int | str, ...] = tuple(range(len(bound), len(bound) + len(columns)))
     slots = ("*",) if star else (*slots, *mapped)
-    sources = Sources(trace, definition.short)
+    sources = Sources(trace, definition)
     found = [sources.of(column) for column in [*columns, *mapped.values()]]
     spec = MapSpec(tuple(sources.aligned(found)), star)
     check_lengths(trace, definition.short, spec)
-    if definition.chosen.key is not None and not star and not bound and not kwargs:
-        check_keys(trace, definition, spec)
+    if star:
+        check_rows(trace, definition, bound, constants, spec)
+    if definition.chosen.key is not None:
+        check_keys(trace, definition, bound, kwargs, spec)
     args = bound if star else (*bound, *[None] * len(columns))
-    payload, inputs = trace.taker.take(args, constants, definition.short, slots)
+    payload, inputs = trace.taker.take(args, constants, definition, slots)
     node = trace.add(MAP, definition, payload, inputs, spec)
     hint = types.GenericAlias(list, (definition.returns,)) if definition.returns else None
     return MapFuture(trace, node, hint, known_count(spec))
@@ -86,14 +94,14 @@ def flatten_map(trace: Trace, lists: Any) -> Any:
 class Sources:
     """Makes sources of elements for one call of `.map`."""
 
-    def __init__(self, trace: Trace, name: str) -> None:
+    def __init__(self, trace: Trace, definition: Definition) -> None:
         self._trace = trace
-        self._name = name
+        self._name = definition.short
+        self._takes_functions = definition.takes_functions
 
     def of(self, values: Any) -> Source:
         """The source for one mapped argument."""
-        while type(values) is Handle:
-            values = values._structure
+        values = unwrapped(values)
         if isinstance(values, MapFuture):
             self._trace.taker.ref(values)
             return Elements(values._node, values._take)
@@ -105,6 +113,8 @@ class Sources:
             raise DefinitionError(
                 f"{self._name}.map: {refusal(values)}\n  here: {self._trace.shown_here()}"
             )
+        if not self._takes_functions:
+            self._trace.taker.refuse_uncalled(values, f"{self._name}.map")
         if isinstance(values, Iterator) or not isinstance(values, Sized):
             return self._iterated(values)
         elements: Any = values
@@ -150,7 +160,7 @@ class Sources:
         """A list with futures in it: each element becomes ready by itself."""
         items: list[Ref | bytes] = []
         for value in values:
-            plain = value._structure if type(value) is Handle else value
+            plain = unwrapped(value)
             if type(plain) is Future and not plain._path:
                 items.append(self._trace.taker.ref(plain))
             elif self._trace.taker.count_futures(value):
@@ -203,21 +213,56 @@ def check_lengths(trace: Trace, name: str, spec: MapSpec) -> None:
         )
 
 
-def check_keys(trace: Trace, definition: Definition, spec: MapSpec) -> None:
+def check_rows(
+    trace: Trace,
+    definition: Definition,
+    bound: tuple[Any, ...],
+    constants: dict[str, Any],
+    spec: MapSpec,
+) -> None:
+    """Raise when one of the first rows is no tuple, or the first does not fit the signature."""
+    (source,) = spec.sources
+    for index, row in enumerate(itertools.islice(_known(source), CHECKED_ROWS)):
+        if not isinstance(row, (tuple, list)):
+            raise DefinitionError(
+                f"{definition.short}.starmap runs over tuples of arguments; element {index} is "
+                f"{row!r}\n  here: {trace.shown_here()}\n"
+                f"  for one argument each write {definition.short}.map(xs)"
+            )
+        if not index:
+            definition.check_arguments([*bound, *row], constants)
+
+
+def check_keys(
+    trace: Trace,
+    definition: Definition,
+    bound: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    spec: MapSpec,
+) -> None:
     """Raise when two known elements would have the same map key."""
-    (source,) = spec.sources if len(spec.sources) == 1 else (None,)
-    if not isinstance(source, Listed) or definition.chosen.key is None:
+    key = definition.chosen.key
+    if key is None or not all(isinstance(source, Listed) for source in spec.sources):
         return
+    if any(isinstance(value, Future) for value in kwargs.values()):
+        return  # asked while running
+    names = [name for name, value in kwargs.items() if isinstance(value, Each)]
+    constants = {name: value for name, value in kwargs.items() if name not in names}
     seen: dict[str, int] = {}
-    index = 0
-    for piece in source.pieces:
-        for value in decode_piece(piece):
-            key = str(definition.chosen.key(value))
-            if key in seen:
-                raise DefinitionError(
-                    f"elements {seen[key]} and {index} of {definition.short}.map have the same "
-                    f"key {key!r}\n  here: {trace.shown_here()}\n"
-                    "  keys name task runs: make them differ"
-                )
-            seen[key] = index
-            index += 1
+    for index, row in enumerate(zip(*map(_known, spec.sources), strict=True)):
+        args = row[0] if spec.star else row[: len(row) - len(names)]
+        mapped = dict(zip(names, row[len(row) - len(names) :], strict=True))
+        text = str(key(*bound, *args, **constants, **mapped))
+        if text in seen:
+            raise DefinitionError(
+                f"elements {seen[text]} and {index} of {definition.short}.map have the same "
+                f"key {text!r}\n  here: {trace.shown_here()}\n"
+                "  keys name task runs: make them differ"
+            )
+        seen[text] = index
+
+
+def _known(source: Source) -> Iterator[Any]:
+    """The elements of a source, as far as they are known."""
+    pieces = source.pieces if isinstance(source, Listed) else ()
+    return (value for piece in pieces for value in decode_piece(piece))

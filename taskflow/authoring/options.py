@@ -45,10 +45,16 @@ class Options:
     key: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
+        self._check_values()
+        self._check_texts()
+        _ = self.policy, self.cached  # they check themselves
+        self._refuse_unsupported()
+
+    def _check_values(self) -> None:
         if self.trigger_rule not in TRIGGER_RULES:
             raise DefinitionError(
                 f"trigger_rule={self.trigger_rule!r} is unknown"
-                f"{near(self.trigger_rule, TRIGGER_RULES)}; one of {', '.join(TRIGGER_RULES)}"
+                f"{near(str(self.trigger_rule), TRIGGER_RULES)}; one of {', '.join(TRIGGER_RULES)}"
             )
         if self.timeout is not None and seconds(self.timeout) <= 0:
             raise DefinitionError("timeout must be above 0")
@@ -56,12 +62,43 @@ class Options:
             raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
         if self.key is not None and not callable(self.key):
             raise DefinitionError("key must be a function of the task's arguments")
-        if self.name is not None and not str(self.name).strip():
-            raise DefinitionError(f"name={self.name!r} must be a text that is not empty")
-        _ = self.policy, self.cached  # they check themselves
-        for text in as_tuple(self.tags):
-            if not isinstance(text, str):
-                raise DefinitionError(f"tags are texts, not {text!r}")
+        if self.retry is not None and not isinstance(self.retry, Retry):
+            raise DefinitionError(
+                f"retry={self.retry!r} must be a Retry(...); a number is retries="
+            )
+        if not isinstance(self.cache, (bool, Cache)):
+            raise DefinitionError(f"cache={self.cache!r} must be True, False or a Cache(...)")
+        self.limits("")
+        self.rates()
+
+    def _check_texts(self) -> None:
+        for name in ("name", "label"):
+            text = getattr(self, name)
+            if text is not None and (not isinstance(text, str) or not text.strip()):
+                raise DefinitionError(f"{name}={text!r} must be a text that is not empty")
+        for name in ("tags", "ignore"):
+            for text in as_tuple(getattr(self, name)):
+                if not isinstance(text, str):
+                    raise DefinitionError(f"{name} are texts, not {text!r}")
+
+    def _refuse_unsupported(self) -> None:
+        """Raise for options of a task that nothing would act on yet."""
+        unsupported = {
+            "executor": (self.executor is not None, "the run has one: p.options(executor=...)"),
+            "rate": (bool(self.rates()), "limit=n bounds how many run at once"),
+            "priority": (self.priority != 0, "order(a, b) and after= say what comes first"),
+            "limit=Limit(key=...)": (
+                any(limit.key is not None for limit in self.limits("")),
+                "Limit(name, n) without a key counts over all calls",
+            ),
+            'limit=Limit(scope="store")': (
+                any(limit.scope != "run" for limit in self.limits("")),
+                "Limit(name, n) counts within a run",
+            ),
+        }
+        for name, (is_given, instead) in unsupported.items():
+            if is_given:
+                raise DefinitionError(f"{name} is not supported yet; {instead}")
 
     @property
     def policy(self) -> Retry:
@@ -77,6 +114,7 @@ class Options:
         """What to reuse of earlier runs."""
         if isinstance(self.cache, Cache):
             return self.cache
+        # Made even if it is not wanted: it checks what it is made of.
         wanted = Cache(self.version, self.ttl, as_tuple(self.ignore))
         return wanted if self.cache else None
 
@@ -84,7 +122,7 @@ class Options:
         """The limits that a body takes; a number is a limit of this task alone."""
         found = []
         for each in as_tuple(self.limit):
-            limit = Limit(name, each) if isinstance(each, int) else each
+            limit = Limit(name, each) if type(each) is int else each
             if not isinstance(limit, Limit):
                 raise DefinitionError(f"limit={each!r} must be a number or a Limit(...)")
             found.append(limit)
@@ -92,8 +130,11 @@ class Options:
 
     def rates(self) -> tuple[Rate, ...]:
         """How often a body may begin."""
-        wanted = as_tuple(self.rate)
-        return tuple(Rate(each) if isinstance(each, str) else each for each in wanted)
+        found = [Rate(each) if isinstance(each, str) else each for each in as_tuple(self.rate)]
+        for each in found:
+            if not isinstance(each, Rate):
+                raise DefinitionError(f'rate={each!r} must be a text such as "2/s", or a Rate(...)')
+        return tuple(found)
 
 
 def near(name: str, known: Any) -> str:
@@ -133,8 +174,14 @@ class PipelineOptions(Options):
     durability: str = "full"
     progress: bool | None = None
 
+    def _refuse_unsupported(self) -> None:
+        """Nothing: what is refused for a task says how a run runs, for a pipeline."""
+
     def __post_init__(self) -> None:
         Options.__post_init__(self)
+        for name in ("fail_fast", "dynamic"):
+            if type(getattr(self, name)) is not bool:
+                raise DefinitionError(f"{name}={getattr(self, name)!r} must be True or False")
         for name, known in (("catchup", _CATCHUP), ("overlap", _OVERLAP)):
             value = getattr(self, name)
             if value not in known:
@@ -171,6 +218,16 @@ class PipelineOptions(Options):
                 made if made.timezone else dataclasses.replace(made, timezone=self.timezone)
             )
         return tuple(found)
+
+
+#: Options that say how a run runs, not what the pipeline is: only in `.options()`.
+RUNNING_NAMES: Final = frozenset({"executor", "workers", "store", "durability", "progress"})
+#: Options of `@pipeline`.
+PIPELINE_NAMES: Final = (
+    frozenset({"timeout", "tags", "name"})
+    | {field.name for field in dataclasses.fields(PipelineOptions)}
+    - {field.name for field in dataclasses.fields(Options)}
+) - RUNNING_NAMES
 
 
 def _check_schedule(schedule: Schedule) -> None:

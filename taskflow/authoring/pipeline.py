@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
+from taskflow.authoring.captured import note_futures, note_hidden_task
 from taskflow.authoring.definition import Definition
-from taskflow.authoring.options import Options, PipelineOptions, near
+from taskflow.authoring.options import PIPELINE_NAMES, RUNNING_NAMES, PipelineOptions, near
 from taskflow.authoring.tracing import Trace, active_trace, refuse_plain_call
 from taskflow.context import context
-from taskflow.errors import DefinitionError, FutureError, RunError
+from taskflow.errors import DefinitionError, FutureError, RunError, TaskflowError
 from taskflow.graph.graph import INPUT, Graph
 from taskflow.importing import end_import
 from taskflow.policies import Duration, Schedule, seconds
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterable, Sequence
-
-    import graphviz
 
     from taskflow.authoring.parameters import Parameters
     from taskflow.context import Context
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
+Q = ParamSpec("Q")
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -74,7 +76,7 @@ class Pipeline(Definition, Generic[P, R_co]):
         `executor` ("inline", "processes", or an `Executor`), `workers`, `fail_fast`, `timeout`,
         `tags`, `progress`, `store`, `durability`; in a nesting pipeline also `after`.
         """
-        return self._with(changes, PipelineOptions)
+        return self._with(changes, PIPELINE_NAMES | RUNNING_NAMES | {"after", "key"})
 
     # --- calling ---
 
@@ -82,7 +84,7 @@ class Pipeline(Definition, Generic[P, R_co]):
         """Nest this pipeline into the one that is traced, or trace and run it here and now."""
         trace = active_trace()
         if trace is None:
-            refuse_plain_call(self.short)
+            refuse_plain_call(self.short, (*args, *kwargs.values()))
             return self._run_here(args, kwargs)
         self.check_arguments(args, kwargs)
         if self.dynamic:
@@ -93,7 +95,7 @@ class Pipeline(Definition, Generic[P, R_co]):
 
     def _run_here(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R_co:
         quiet = {"executor": "inline", "progress": False, "fail_fast": True, "store": "memory:"}
-        run = self._with(quiet, PipelineOptions).execute(self.parameters.bind(args, kwargs))
+        run = self._with(quiet, quiet).execute(self.parameters.bind(args, kwargs))
         try:
             value: R_co = run.result()
         except RunError as error:
@@ -136,13 +138,37 @@ class Pipeline(Definition, Generic[P, R_co]):
             trace.gather(structure, "result")
         return trace.close()
 
+    @property
+    def _result(self) -> str:
+        return f"what {self.short} returns"
+
     def _body(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         try:
             return self.fn(*args, **kwargs)
-        except TypeError as error:
-            if not isinstance(error, FutureError):
-                trace.note_futures(error)
+        except Exception as error:
+            if not isinstance(error, TaskflowError):
+                note_futures(error)
+                note_hidden_task(error)
             raise
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Pipeline[P, R_co]: ...
+    @overload
+    def __get__(
+        self: Pipeline[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
+    ) -> Pipeline[Q, R_co]: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """On a method: a pipeline without the first parameter, which is the instance."""
+        if instance is None or self.signature is None:
+            return self
+        bound: Any = self._with({}, ())
+        bound.fn = functools.partial(self.fn, instance)
+        bound.fn.__wrapped__ = self.fn  # for what reads code; signatures are set here
+        bound.__dict__.pop("_quick", None)
+        bound.signature = _without_first(self.signature)
+        own = self.parameters
+        bound.parameters = dataclasses.replace(own, signature=_without_first(own.signature))
+        return bound
 
     # --- looking at it ---
 
@@ -170,7 +196,7 @@ class Pipeline(Definition, Generic[P, R_co]):
                 args, kwargs = parameters.arguments(values)
                 try:
                     structure = self._body(trace, args, kwargs)
-                    trace.graph.result = trace.taker.structure(structure, "result")
+                    trace.graph.result = trace.taker.structure(structure, self._result)
                     return trace.close()
                 except (FutureError, TypeError) as error:
                     name = _blamed(error, trace)
@@ -189,7 +215,8 @@ class Pipeline(Definition, Generic[P, R_co]):
             ) from error
         return default
 
-    def to_graphviz(self, **params: Any) -> graphviz.Digraph:
+    # Any: only `draw` knows that library.
+    def to_graphviz(self, **params: Any) -> Any:
         """The graph as a `graphviz.Digraph`, which notebooks show."""
         from taskflow.draw import to_graphviz
 
@@ -213,10 +240,12 @@ class Pipeline(Definition, Generic[P, R_co]):
         from taskflow.authoring.source import sources_for
         from taskflow.launch import prepare
 
-        if active_trace() is not None:
+        trace = active_trace()
+        if trace is not None:
             raise DefinitionError(
-                f"taskflow.run inside the body of a pipeline: call {self.short}(...) to nest it, "
-                "or run it in a task"
+                f"a run of {self.short} was started inside the body of {trace.graph.pipeline}\n"
+                f"  here:    {trace.shown_here()}\n"
+                f"  instead: {self.short}(...) nests it here; taskflow.run(...) works inside a task"
             )
         args, kwargs = self.parameters.arguments(params)
         shown = tuple((name, value) for name, value in params.items())
@@ -237,7 +266,7 @@ class Pipeline(Definition, Generic[P, R_co]):
         try:
             with trace.active():
                 structure = self._body(trace, args, kwargs)
-                trace.graph.result = trace.taker.structure(structure, "result")
+                trace.graph.result = trace.taker.structure(structure, self._result)
             return trace.close()
         finally:
             context.reset(token)
@@ -258,6 +287,10 @@ class Pipeline(Definition, Generic[P, R_co]):
             progress=False if inside and chosen.progress is None else chosen.progress,
             store=chosen.store,
         )
+
+
+def _without_first(signature: inspect.Signature) -> inspect.Signature:
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 def _blamed(error: Exception, trace: Trace) -> str:
@@ -304,26 +337,16 @@ def pipeline(fn: Any = None, /, **options: Any) -> Any:
     `overlap`, `max_active_runs` and `misfire_grace` say when it runs by itself, `on_success`,
     `on_failure`, `on_late` and `on_skipped` who is told.
     """
-    known = set(pipeline_option_names())
     for name in options:
-        if name not in known:
-            raise DefinitionError(f"@pipeline has no option {name!r}{near(name, known)}")
+        if name not in PIPELINE_NAMES:
+            hint = near(name, PIPELINE_NAMES)
+            if name in RUNNING_NAMES:
+                hint = f"; it says how a run runs: p.options({name}=...)"
+            raise DefinitionError(f"@pipeline has no option {name!r}{hint}")
     chosen = PipelineOptions(**options)
     if fn is not None:
         return Pipeline(fn, chosen)
     return lambda function: Pipeline(function, chosen)
-
-
-def pipeline_option_names() -> list[str]:
-    """The options that `@pipeline` takes."""
-    own = [field.name for field in dataclasses.fields(PipelineOptions)]
-    inherited = {field.name for field in dataclasses.fields(Options)}
-    running = {"workers", "store", "durability", "progress"}
-    return [
-        name
-        for name in own
-        if name in {"timeout", "tags", "name"} or (name not in inherited and name not in running)
-    ]
 
 
 def run(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

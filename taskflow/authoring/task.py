@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, overload
 
-from taskflow.authoring.definition import Definition
+from taskflow.authoring.definition import FUNCTIONS_WELCOME, Definition
 from taskflow.authoring.options import Options, near
 from taskflow.authoring.tracing import active_trace, refuse_plain_call
 from taskflow.errors import DefinitionError
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R_co = TypeVar("R_co", covariant=True)
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
 T = TypeVar("T")
 S = TypeVar("S")
+
+NO_EACH_IN_STARMAP: Final = (
+    "the rows of starmap hold all mapped arguments: write f.starmap(zip(xs, ys)), "
+    "or f.map(xs, y=each(ys))"
+)
 
 # Typed as anything: an option that is not given keeps its value.
 _NOT_GIVEN: Any = object()
@@ -54,20 +56,15 @@ class Task(Definition, Generic[P, R_co]):
             args = (*bound, *args)
         trace = active_trace()
         if trace is None:
-            refuse_plain_call(self.short)
+            refuse_plain_call(self.short, (*args, *kwargs.values()))
             return self.fn(*args, **kwargs)
         self.check_arguments(args, kwargs)
         return trace.call(self, args, kwargs, self.returns)
 
-    @overload
-    def map(self: Task[[A], Coroutine[Any, Any, T]], xs: Iterable[A], /) -> list[T]: ...
-    @overload
-    def map(self: Task[[A], T], xs: Iterable[A], /) -> list[T]: ...
-    @overload
-    def map(self: Task[[A, B], T], xs: Iterable[A], ys: Iterable[B], /) -> list[T]: ...
+    # Elements are checked when they are traced: a signature's names cannot become columns here.
     @overload
     def map(
-        self: Task[[A, B, C], T], xs: Iterable[A], ys: Iterable[B], zs: Iterable[C], /
+        self: Task[..., Coroutine[Any, Any, T]], *columns: Iterable[Any], **constants: Any
     ) -> list[T]: ...
     @overload
     def map(self: Task[..., T], *columns: Iterable[Any], **constants: Any) -> list[T]: ...
@@ -81,7 +78,9 @@ class Task(Definition, Generic[P, R_co]):
         return self._mapped((), columns, constants, star=False)
 
     @overload
-    def starmap(self: Task[..., Coroutine[Any, Any, T]], rows: Iterable[Any]) -> list[T]: ...
+    def starmap(
+        self: Task[..., Coroutine[Any, Any, T]], rows: Iterable[Any], **constants: Any
+    ) -> list[T]: ...
     @overload
     def starmap(self: Task[..., T], rows: Iterable[Any], **constants: Any) -> list[T]: ...
     def starmap(self, rows: Any, **constants: Any) -> Any:
@@ -98,7 +97,7 @@ class Task(Definition, Generic[P, R_co]):
     ) -> Any:
         trace = active_trace()
         if trace is None:
-            refuse_plain_call(f"{self.short}.map")
+            refuse_plain_call(f"{self.short}.map", columns)
             return _map_plainly(self.fn, bound, columns, constants, star=star)
         # Here: `import taskflow` stays light.
         from taskflow.authoring.mapping import trace_map
@@ -155,10 +154,17 @@ class Task(Definition, Generic[P, R_co]):
 class BoundTask(Generic[P, R_co]):
     """A task that is a method, with its instance."""
 
+    #: What should have been written where one of these stands in place of its call.
+    __taskflow_uncalled__ = "a call, {0.__name__}(...),"
+    __taskflow_hint__ = FUNCTIONS_WELCOME
+
     def __init__(self, task: Task[..., R_co], instance: Any) -> None:
         self.task = task
         self.__self__ = instance
         self.__name__ = task.short
+
+    def __repr__(self) -> str:
+        return f"<bound {self.task!r} of {self.__self__!r}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Trace a call with the instance as first argument."""
@@ -180,17 +186,34 @@ class BoundTask(Generic[P, R_co]):
         return mapped
 
     def options(self, **changes: Any) -> BoundTask[P, R_co]:
-        """A copy with other options."""
+        """A copy with other options; `key` is a function of the arguments without the instance."""
+        if callable(changes.get("key")):
+            changes["key"] = _KeyOfMethod(changes["key"])
         return BoundTask(self.task._with(changes), self.__self__)
+
+
+class _KeyOfMethod:
+    """The map key of a method's elements, asked without the instance."""
+
+    def __init__(self, key: Callable[..., Any]) -> None:
+        self.key = key
+
+    def __call__(self, instance: object, /, *args: Any, **kwargs: Any) -> Any:
+        return self.key(*args, **kwargs)
 
 
 class Each:
     """Marks a mapped keyword of `.map`; see `each`."""
 
     __slots__ = ("values",)
+    __taskflow_uncalled__ = "a value, or a list of elements,"
+    __taskflow_hint__ = "each(xs) marks a keyword of a map as mapped: f.map(xs, y=each(ys))"
 
     def __init__(self, values: Any) -> None:
         self.values = values
+
+    def __repr__(self) -> str:
+        return "each(...)"
 
 
 def each(values: Iterable[T]) -> Any:
@@ -210,6 +233,8 @@ def _map_plainly(
     mapped = {name: value.values for name, value in constants.items() if isinstance(value, Each)}
     fixed = {name: value for name, value in constants.items() if name not in mapped}
     if star:
+        if mapped:
+            raise DefinitionError(NO_EACH_IN_STARMAP)
         return [fn(*bound, *row, **fixed) for row in columns[0]]
     rows = zip(*columns, *mapped.values(), strict=True)
     at = len(columns)
@@ -252,7 +277,9 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     function of the exception) says which. `timeout` per attempt: worker processes are killed.
     `trigger_rule` says when it runs although inputs failed. `outputs=n`: the value unpacks to n
     futures. `limit=n`: at most n bodies at once in a run. `name`, `label` and `tags` are for
-    people; durations are seconds, a `timedelta` or `"5m"`.
+    people; durations are seconds, a `timedelta` or `"5m"`. Checked, but without effect yet:
+    `cache`, `version`, `ttl`, `ignore`. Refused for now: `rate`, `priority`, `executor`, and a
+    `Limit` with a key.
     """
     chosen = checked_options(options, "task")
     if fn is not None:

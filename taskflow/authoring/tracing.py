@@ -7,26 +7,30 @@ branches too, behind a gate.
 
 from __future__ import annotations
 
-import inspect
+import itertools
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from taskflow.authoring.arguments import Taker
+from taskflow.authoring.captured import captured_future, unsendable
 from taskflow.authoring.future import Future, Handle
 from taskflow.authoring.where import here, shown
 from taskflow.call import Code
-from taskflow.errors import CodeError, CycleError, DefinitionError, FutureError, TaskflowError
+from taskflow.errors import CodeError, CycleError, DefinitionError, FutureError, RunawayError
 from taskflow.graph.graph import BARRIER, CHOICE, DYNAMIC, GATHER, TASK, TRUTH, Graph, MapSpec
 from taskflow.graph.order import find_cycle
-from taskflow.values import dumps, why_unpicklable
+from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from taskflow.authoring.definition import Definition
     from taskflow.graph.graph import Ref, TaskSpec
+
+#: The truth on which a node runs: the node of a `when`'s condition, and its side.
+Gate = tuple[int, bool]
 
 _active: ContextVar[Trace | None] = ContextVar("taskflow_trace", default=None)
 #: Why a task call in this thread is refused; set where iterators of maps are read.
@@ -40,8 +44,16 @@ def active_trace() -> Trace | None:
     return _active.get()
 
 
-def refuse_plain_call(name: str) -> None:
+def refuse_plain_call(name: str, values: Sequence[Any] = ()) -> None:
     """Raise if a task call here was meant to be traced, but cannot be."""
+    for each in values:
+        if isinstance(each, Future):
+            raise FutureError(
+                f"{name} was called outside of a pipeline with {each!r}\n"
+                f"  here:    {shown(here())}\n"
+                "  why:     a future lives as long as the trace of its pipeline\n"
+                "  instead: call it in the body, or pass the value that the run returned"
+            )
     if refusing.get():
         raise FutureError(f"{name} was called {refusing.get()}")
     if not _running:
@@ -70,8 +82,12 @@ class Trace:
         self._by_value: list[Definition] = []
         self._by_value_of: dict[int, int] = {}
         self._known_specs: dict[TaskSpec, int] = {}
+        self.closed = False
         self._scope = 0
-        self._gate: tuple[int, bool] | None = None
+        self._depth = 0
+        self.gate: Gate | None = None
+        self._sides: dict[int, list[range]] = {}
+        self._joins: dict[int, int] = {}
         self._specs: dict[int, int] = {}
         self._names: dict[str, Definition] = {}
         self._counts: dict[tuple[int, str], int] = {}
@@ -86,6 +102,7 @@ class Trace:
         try:
             yield
         finally:
+            self.closed = True
             del _running[id(self)]
             _active.reset(token)
 
@@ -95,7 +112,12 @@ class Trace:
         self, definition: Definition, args: Sequence[Any], kwargs: dict[str, Any], hint: Any
     ) -> Future:
         """A call of a task, or of a dynamic pipeline."""
-        payload, inputs = self.taker.take(args, kwargs, definition.short)
+        if definition.chosen.key is not None:
+            raise DefinitionError(
+                f"key= names the elements of a map: {definition.short}.options(key=fn).map(xs)\n"
+                f"  here: {self.shown_here()}"
+            )
+        payload, inputs = self.taker.take(args, kwargs, definition)
         kind = DYNAMIC if definition.dynamic else TASK
         node = self.add(kind, definition, payload, inputs)
         return Future(self, node, (), hint)
@@ -118,10 +140,10 @@ class Trace:
             self.graph.maps[node] = maps
         if label:
             self.graph.labels[node] = label
-        if self._gate is not None:
-            self.graph.gates[node] = self._gate
+        if self.gate is not None:
+            self.graph.gates[node] = self.gate
         if definition is not None and definition.after:
-            self._order_nodes(self._nodes_of(definition.after), [node])
+            self._order_nodes(self._ends_of(definition.after), [node])
         return node
 
     def _spec(self, definition: Definition) -> int:
@@ -178,38 +200,79 @@ class Trace:
 
     def nest(self, label: str, body: Callable[[], Any], definition: Definition) -> Handle:
         """Trace the body of a nested pipeline here."""
-        start = len(self.graph)
+        start, place = len(self.graph), here()
         with self.scope(label):
+            self._depth += 1
+            self._refuse_runaway(definition)
             structure = body()
+            self._depth -= 1
         nodes = range(start, len(self.graph))
         if definition.after:
-            self._order_nodes(self._nodes_of(definition.after), list(nodes))
-        return Handle(self, nodes, structure)
+            self._order_nodes(self._ends_of(definition.after), list(nodes))
+        return Handle(self, nodes, structure, label, place)
+
+    def _refuse_runaway(self, definition: Definition) -> None:
+        if self._depth <= definition.max_depth:
+            return
+        chain = self.graph.path_of(self._scope).split("/")
+        raise RunawayError(
+            f"{definition.short} nests deeper than max_depth={definition.max_depth}: "
+            f"{' -> '.join([*chain[:3], '...', *chain[-2:]])}\n"
+            f"  here: {self.shown_here()}\n"
+            "  if what ends the recursion is known only while running, write "
+            "@pipeline(dynamic=True)"
+        )
 
     def branch(
         self, condition: Future, then: Callable[[], Any], otherwise: Callable[[], Any] | None
     ) -> Handle:
         """Trace both branches; which one runs is known once the condition is."""
-        start = len(self.graph)
+        start, place = len(self.graph), here()
         payload, inputs = self.taker.structure(condition, "when")
         truth = self.add(TRUTH, None, payload, inputs, label="when")
-        ends = [
-            self._one_branch(truth, expected=True, label="then", body=then),
-            self._one_branch(truth, expected=False, label="otherwise", body=otherwise),
-        ]
+        sides = [(True, "then", then), (False, "otherwise", otherwise)]
+        ends, starts = [], [len(self.graph)]
+        for expected, label, body in sides:
+            ends.append(self._one_branch((truth, expected), label, body))
+            starts.append(len(self.graph))
+        self._sides[truth] = [range(*each) for each in itertools.pairwise(starts)]
         choice = self.add(CHOICE, None, b"", tuple(ends), label="choice")
-        return Handle(self, range(start, len(self.graph)), Future(self, choice))
+        nodes = range(start, len(self.graph))
+        return Handle(self, nodes, Future(self, choice), "when", place)
 
-    def _one_branch(
-        self, truth: int, *, expected: bool, label: str, body: Callable[[], Any] | None
-    ) -> int:
-        outer, self._gate = self._gate, (truth, expected)
+    def _one_branch(self, gate: Gate, label: str, body: Callable[[], Any] | None) -> int:
+        with self._behind(gate), self.scope(label, "branch"):
+            return self.gather(body() if body is not None else None, label)
+
+    @contextmanager
+    def _behind(self, gate: Gate | None) -> Iterator[None]:
+        outer, self.gate = self.gate, gate
         try:
-            with self.scope(label, "branch"):
-                structure = body() if body is not None else None
-                return self.gather(structure, label)
+            yield
         finally:
-            self._gate = outer
+            self.gate = outer
+
+    def ends(self, nodes: range, gate: Gate | None) -> list[int]:
+        """What has ended once all has that was to run; of a branch, the side that was taken."""
+        found = []
+        for node in nodes:
+            if self.graph.gates.get(node) == gate:
+                found.append(node)
+                if node in self._sides:
+                    found.append(self._join(node))
+        return found
+
+    def _join(self, truth: int) -> int:
+        """A node that ends when all tasks of the side have that was taken."""
+        if truth not in self._joins:
+            barriers = []
+            for expected, side in zip((True, False), self._sides[truth], strict=True):
+                with self._behind((truth, expected)):
+                    barriers.append(self.add(BARRIER, None, b"", (), label="barrier"))
+                self.graph.after[barriers[-1]] = tuple(self.ends(side, (truth, expected)))
+            with self._behind(self.graph.gates.get(truth)):
+                self._joins[truth] = self.add(CHOICE, None, b"", tuple(barriers), label="choice")
+        return self._joins[truth]
 
     def gather(self, structure: Any, label: str) -> int:
         """A node whose value is the structure with its futures filled in."""
@@ -220,17 +283,22 @@ class Trace:
 
     def order(self, before: Any, after: Any) -> None:
         """Let what stands after wait for what stands before; lists mean all of their members."""
-        self._order_nodes(self._nodes_of(before), self._nodes_of(after))
+        waiting = [node for future in self._futures(after) for node in future._inside()]
+        self._order_nodes(self._ends_of(before), waiting)
 
-    def _nodes_of(self, things: Any) -> list[int]:
+    def _ends_of(self, before: Any) -> list[int]:
+        return [node for future in self._futures(before) for node in future._ends()]
+
+    def _futures(self, things: Any) -> list[Future]:
         if isinstance(things, Future):
-            if things._trace is not self:
-                self.taker.ref(things)
-            return things._inside()
+            self.taker.ref(things)
+            return [things]
         if isinstance(things, (list, tuple, set, frozenset)):
-            return [node for thing in things for node in self._nodes_of(thing)]
+            return [future for thing in things for future in self._futures(thing)]
+        word = getattr(type(things), "__taskflow_uncalled__", "")
         raise FutureError(
-            f"only calls of tasks can be ordered, not {things!r}\n"
+            f"only calls of tasks can be ordered, not {things!r}"
+            f"{'; was ' + word.format(things) + ' meant?' if word else ''}\n"
             f"  here: {self.shown_here()}\n"
             "  write: a = first(); b = second(); a >> b, or second.options(after=[a])()"
         )
@@ -253,12 +321,12 @@ class Trace:
         if not cycle:
             return
         keys = [self.graph.key_of(node) for node in cycle]
+        names = [key.removeprefix(f"{self.graph.pipeline}/") for key in keys]
         calls = "\n".join(
-            f"  {self.graph.name_of(node) or 'ordering'}: "
-            f"{shown(self.graph.places[self.graph.place[node]])}"
-            for node in cycle
+            f"  {name}: {shown(self.graph.places[self.graph.place[node]])}"
+            for name, node in zip(names, cycle, strict=True)
         )
-        short = " -> ".join(self.graph.name_of(node) or "..." for node in [*cycle, cycle[0]])
+        short = " -> ".join([*names, names[0]])
         raise CycleError(
             f"these calls wait for each other: {short}\n{calls}\n"
             f"  closed here: {self.shown_here()}\n"
@@ -274,96 +342,45 @@ class Trace:
         if self._by_value:
             try:
                 self.graph.blobs.append(dumps(self._by_value))
-            except TaskflowError:
+            except FutureError as error:
+                error.add_note(f"captured by the function of task {self._unsendable()[0].short}")
                 raise
             except Exception as error:
-                raise CodeError(self._why_not_by_value(error)) from error
+                raise CodeError(self._why_not_by_value()) from error
         return self.graph
 
-    def _why_not_by_value(self, error: Exception) -> str:
+    def _unsendable(self) -> tuple[Definition, Exception]:
         for definition in self._by_value:
             try:
                 dumps(definition)
             except Exception as culprit:  # noqa: BLE001 - this is the one
-                return (
-                    f"task {definition.short} ({definition.place}) cannot be sent to workers: "
-                    f"{unsendable(definition.fn, culprit)}\n"
-                    "  functions of scripts and notebooks travel with the globals they use: make "
-                    "that object inside the task,\n"
-                    "  or put the tasks into a module and import them, or run the file with "
-                    "`taskflow run FILE`"
-                )
-        return f"the functions of this script cannot be sent to workers: {error}"
+                return definition, culprit
+        raise CodeError("the functions of this script cannot be sent to workers together")
+
+    def _why_not_by_value(self) -> str:
+        definition, culprit = self._unsendable()
+        return (
+            f"task {definition.short} ({definition.place}) cannot be sent to workers: "
+            f"{unsendable(definition.fn, culprit)}\n"
+            "  functions of scripts and notebooks travel with the globals they use: make "
+            "that object inside the task,\n"
+            "  or put the tasks into a module and import them, or run the file with "
+            "`taskflow run FILE`"
+        )
 
     def check_captured(self) -> None:
         """Raise if a task's function holds a future in its closure, globals or defaults."""
         for definition in self.definitions:
-            name = captured_future(definition.fn)
-            if name:
+            name, future = captured_future(definition.fn)
+            if future is not None:
                 raise FutureError(
-                    f"task {definition.short} captures a future: its {name} is one\n"
-                    f"  defined at {definition.place}\n"
-                    "  pass it as an argument instead, so that the run knows of it"
+                    f"task {definition.short} captures a future: its {name} is or holds one\n"
+                    f"  here:      {definition.place}\n"
+                    f"  made here: {shown(future._place())}\n"
+                    "  why:       what a function captures is not an input that the run knows of\n"
+                    f"  instead:   pass it as an argument: def {definition.short}(value): ..."
                 )
-
-    def note_futures(self, error: BaseException) -> None:
-        """Name the futures around a TypeError that C code raised without asking them."""
-        tb = error.__traceback__
-        found: dict[str, Future] = {}
-        while tb is not None:
-            if tb.tb_next is None or tb.tb_frame.f_code.co_filename != __file__:
-                found = _futures_in(tb.tb_frame.f_locals) or found
-            tb = tb.tb_next
-        for name, future in list(found.items())[:3]:
-            error.add_note(
-                f"`{name}` holds {future!r}: a future has no value while the pipeline is traced; "
-                "do this inside a task"
-            )
 
     def shown_here(self) -> str:
         """The user's line that is running, for messages."""
         return shown(here())
-
-
-def captured_future(fn: Any) -> str:
-    """The name of a closure variable, global or default of a function that is a future."""
-    code = getattr(fn, "__code__", None)
-    if code is None:
-        return ""
-    for name, cell in zip(code.co_freevars, fn.__closure__ or (), strict=False):
-        try:
-            if isinstance(cell.cell_contents, Future):
-                return f"closure variable {name!r}"
-        except ValueError:  # an empty cell
-            continue
-    for name in code.co_names:
-        if isinstance(fn.__globals__.get(name), Future):
-            return f"global {name!r}"
-    defaults = [*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
-    return "default argument" if any(isinstance(each, Future) for each in defaults) else ""
-
-
-def unsendable(fn: Any, error: Exception) -> str:
-    """Which global or closure variable of a function cannot be pickled."""
-    code = getattr(inspect.unwrap(fn), "__code__", None)
-    names = code.co_names if code else ()
-    for name in names:
-        value = getattr(fn, "__globals__", {}).get(name)
-        try:
-            dumps(value)
-        except Exception as culprit:  # noqa: BLE001 - this is the one
-            return "its global " + why_unpicklable(value, name, culprit)
-    return why_unpicklable(fn, "it", error)
-
-
-def _futures_in(names: dict[str, Any]) -> dict[str, Future]:
-    found: dict[str, Future] = {}
-    for name, value in names.items():
-        if isinstance(value, Future):
-            found[name] = value
-        elif type(value) in (list, tuple, dict):
-            inside = value.values() if type(value) is dict else value
-            first = next((each for each in inside if isinstance(each, Future)), None)
-            if first is not None:
-                found[name] = first
-    return found

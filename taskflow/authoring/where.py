@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from types import FrameType
 
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+_PICKLER: Final = f"{os.sep}cloudpickle{os.sep}"
+# What people did not write themselves: the standard library, and what is installed.
+_STANDARD: Final = (os.path.join(os.path.dirname(os.__file__), ""), "<frozen ")
+_INSTALLED: Final = ("site-packages", "dist-packages")
+_OURS, _LIBRARYS, _USERS = range(3)
 
 
 def user_frame() -> FrameType | None:
-    """The innermost frame that is not taskflow's own."""
+    """The innermost frame that is neither taskflow's own nor a library's.
+
+    A pipeline that is installed itself has no such frame: then it is the frame of its body.
+    """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and _whose(frame.f_code.co_filename) == _OURS:
         frame = frame.f_back
-    return frame
+    if frame is None or _whose(frame.f_code.co_filename) == _USERS:
+        return frame
+    first = found = frame
+    while frame is not None and is_library(path := frame.f_code.co_filename):
+        if path.startswith(_PACKAGE):
+            return found
+        found, frame = frame, frame.f_back
+    return frame or first
+
+
+@functools.cache  # of as many files as a program has: this is asked at every traced call
+def _whose(path: str) -> int:
+    """Whose the code in a file is; what pickles on our behalf counts as ours."""
+    if path.startswith(_PACKAGE) or _PICKLER in path:
+        return _OURS
+    return _LIBRARYS if is_library(path) else _USERS
+
+
+def is_library(path: str) -> bool:
+    """Whether code in this file was written by someone else than the user."""
+    return path.startswith((*_STANDARD, _PACKAGE)) or any(part in path for part in _INSTALLED)
 
 
 def here() -> tuple[str, int]:
     """Path and line of the user's code that is running."""
     frame = user_frame()
     return ("?", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def name_here(thing: Any) -> str:
+    """The variable that holds a thing where the user's code is running; "" if none does."""
+    frame = user_frame()
+    names = {} if frame is None else frame.f_locals
+    return next((name for name, value in list(names.items()) if value is thing), "")
 
 
 def shown(place: tuple[str, int]) -> str:

@@ -24,7 +24,7 @@ from taskflow._clash import check_is_ours
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERNAL: Final = 3
+USAGE: Final = 2
 INTERRUPTED: Final = 130
 _CLOSED_PIPE: Final = 141  # what a shell shows of a program that SIGPIPE ended
 
@@ -89,7 +89,7 @@ def exit_code(args: Sequence[str] | None = None) -> int:
         check_is_ours()
     except ImportError as error:
         click.echo(f"Error: {error}", err=True)
-        return INTERNAL
+        return USAGE
     try:
         code = cli.main(args, prog_name="taskflow", standalone_mode=False)
         sys.stdout.flush()

@@ -9,11 +9,11 @@ hundreds of steps. They wait in a queue and are worked off by `settle`, never by
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from taskflow.call import ASK_SPLIT, Chunk, Piece
-from taskflow.engine.maps import CODE, NONE, MapRun, Source
-from taskflow.engine.rules import RUN, judge
+from taskflow.engine.maps import NONE, MapRun, Source
+from taskflow.engine.rules import PICKY, RUN, judge
 from taskflow.engine.work import Work
 from taskflow.events import (
     ENDED,
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     from taskflow.engine.plan import Plan
 
-_ENDED_CODES = frozenset(CODE[state] for state in ENDED)
+#: Seen instead of its state where `successes` leaves an element out, whatever the rule.
+DROPPED: Final = "dropped"
 
 
 class Arrivals:
@@ -55,6 +56,8 @@ class Arrivals:
         self._backlog: dict[int, list[tuple[int, int, int, str]]] = {}
         self._watchers: dict[int, list[tuple[MapRun, int, int]]] = {}
         self._stopped: set[int] = set()  # maps that take no more elements after a cancel
+        self._checks: deque[MapRun] = deque()  # maps below one that was closed or has ended
+        self._iterated: list[MapRun] = []
 
     # --- the life of a map ---
 
@@ -67,6 +70,7 @@ class Arrivals:
                 run.sources.append(Source())
                 if isinstance(source, Iterated):
                     run.iterators.append(number)
+                    self._iterated.append(run)
                 elif isinstance(source, Nodes):
                     for element, item in enumerate(source.items):
                         if isinstance(item, int):
@@ -96,15 +100,13 @@ class Arrivals:
             elif not isinstance(source, Iterated):
                 run.splitting += 1
                 self._push_split(node, -2 - number)
-        for number, first, stop, state in self._backlog.pop(node, ()):
-            self._arrivals.append((run, number, first, stop, state))
+        for arrival in self._backlog.pop(node, ()):
+            self._announce(run, *arrival)
         self.check(run)
 
     def _open_stream(self, run: MapRun, mine: Source, source: Elements) -> None:
         assert mine.upstream is not None
         mine.closed = mine.upstream.closed
-        if source.take != VALUE:
-            self.plan.taking.take_failures(source.node)
         state = self.plan.state[source.node]
         if state in ENDED and not mine.upstream.open:
             self._abandon(run, state)
@@ -116,7 +118,7 @@ class Arrivals:
         for element, item in enumerate(source.items):
             if isinstance(item, bytes):
                 mine.pieces.put(element, Piece(Chunk(item, whole=False), 0, 1))
-                self._arrivals.append((run, number, element, element + 1, SUCCEEDED))
+                self._announce(run, number, element, element + 1, SUCCEEDED)
             elif isinstance(item, int) and self.plan.state[item] in ENDED:
                 self._bring_node(run, number, element, item)
 
@@ -134,7 +136,7 @@ class Arrivals:
             pieces.put(element, NONE)
         else:
             pieces.put_failed(element, self.plan.calls.failed(node))
-        self._arrivals.append((run, number, element, element + 1, state))
+        self._announce(run, number, element, element + 1, state)
 
     def _push_split(self, node: int, first: int) -> None:
         self.plan.make_ready(Work(node, first, 1, ASK_SPLIT))
@@ -150,20 +152,33 @@ class Arrivals:
             source.arrived += piece.count
         source.closed = is_last
         if source.arrived > first:
-            self._arrivals.append((run, number, first, source.arrived, SUCCEEDED))
+            self._announce(run, number, first, source.arrived, SUCCEEDED)
+
+    def _announce(self, run: MapRun, number: int, first: int, stop: int, state: str) -> None:
+        """Elements came to a source of a map; `settle` will see to them."""
+        run.coming += 1
+        self._arrivals.append((run, number, first, stop, state))
 
     def settle(self) -> bool:
-        """Work off one arrival; False when there is none."""
+        """Work off one arrival, or look at one map again; False when there is none."""
+        if self._checks:
+            self.check(self._checks.popleft())
+            return True
         if not self._arrivals:
             return False
         run, number, first, stop, state = self._arrivals.popleft()
-        if run.node in self._stopped or self.plan.state[run.node] in ENDED:
+        run.coming -= 1
+        if self.plan.state[run.node] in ENDED:
             return True
-        if not run.open:
+        if run.node in self._stopped:
+            pass  # it takes no more after a cancel
+        elif not run.open:
             self._backlog.setdefault(run.node, []).append((number, first, stop, state))
         elif run.parent is not None:
             self._arrive_list(run, first, stop, state)
         else:
+            # A map that has failed itself may have fewer elements than one of its sources.
+            stop = min(stop, run.count) if run.closed else stop
             self._arrive(run, number, first, stop, state)
         self.check(run)
         return True
@@ -171,7 +186,7 @@ class Arrivals:
     def _arrive(self, run: MapRun, number: int, first: int, stop: int, state: str) -> None:
         take = run.sources[number].take
         if state not in GOOD and take == SUCCESSES:
-            state = SKIPPED
+            state = DROPPED
         elif state != SKIPPED and take == OUTCOMES:
             state = SUCCEEDED
         before = run.count
@@ -186,7 +201,9 @@ class Arrivals:
         spec = self.plan.spec_of(run.node)
         rule = spec.trigger_rule if spec else "all_success"
         verdict = RUN
-        if states or rule in {"one_failed", "all_failed"}:
+        if states and DROPPED in states:
+            verdict = SKIPPED
+        elif states or rule in PICKY or run.node in self.plan.hurt:
             good = [SUCCEEDED] * (len(run.sources) - len(states or ()))
             constants = self.plan.taking.input_states(run.node)
             verdict = judge(rule, [*(states or ()), *good, *constants])
@@ -209,7 +226,7 @@ class Arrivals:
             if state in GOOD:
                 run.splitting += 1
                 self._push_split(run.node, parent)
-            elif state != SKIPPED:
+            elif state != SKIPPED and run.sources[0].take != SUCCESSES:
                 self._lone(run, parent, UPSTREAM_FAILED)
 
     def _lone(self, run: MapRun, parent: int, state: str) -> int:
@@ -221,6 +238,11 @@ class Arrivals:
         run.keys[element] = run.parent.label(parent)
         self._end(run, element, 1, state)
         return element
+
+    def _grow(self, run: MapRun, count: int) -> None:
+        before = run.count
+        run.grow(count)
+        self._planned(run, run.count - before)
 
     def _planned(self, run: MapRun, count: int) -> None:
         if count > 0 and self.plan.graph.kind[run.node] == MAP:
@@ -245,14 +267,17 @@ class Arrivals:
             return []
         return sources_of(spec)
 
-    def downstream_maps(self, node: int) -> list[int]:
-        """The maps that run over the elements of this one."""
-        run = self.runs.get(node)
-        return [below.node for below, _ in run.streams] if run else []
+    def readers(self, node: int) -> Iterator[tuple[int, str]]:
+        """The maps that a node is an element of, or whose elements they run over, and how."""
+        for run, _, _ in self._watchers.get(node, ()):
+            yield run.node, VALUE
+        if node in self.runs:
+            for run, number in self.runs[node].streams:
+                yield run.node, run.sources[number].take
 
     def hungry(self, window: int) -> Iterator[tuple[MapRun, int]]:
         """Maps over iterators that have fewer than `window` elements ahead."""
-        for run in self.runs.values():
+        for run in self._iterated:
             for number in run.iterators:
                 source = run.sources[number]
                 if run.open and not source.closed and source.arrived - run.ended < window:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from taskflow.engine.work import Work
 
 #: A task run that has lost so many workers ends as `crashed`.
 MAX_LOSSES: Final = 3
@@ -22,6 +25,7 @@ class Attempts:
         self.tries: dict[Unit, tuple[int, int]] = {}  # failures, losses
         #: Units that were in flight when a worker died; they run alone from then on.
         self.alone: set[Unit] = set()
+        self._timers: list[tuple[float, int, Work]] = []
         self._serial = itertools.count()
 
     def failed(self, unit: Unit) -> int:
@@ -46,6 +50,19 @@ class Attempts:
         failures, losses = self.tries.get(unit, (1, 0))
         return max(1, failures + losses)
 
-    def count(self) -> int:
-        """A number that grows, so that timers of equal time keep their order."""
-        return next(self._serial)
+    # --- waiting for the next one ---
+
+    def wait(self, when: float, work: Work) -> None:
+        """Keep work until its time has come; what has equal time keeps its order."""
+        heapq.heappush(self._timers, (when, next(self._serial), work))
+
+    def due(self, now: float) -> Iterator[Work]:
+        """The work whose time has come."""
+        while self._timers and self._timers[0][0] <= now:
+            yield heapq.heappop(self._timers)[2]
+
+    def next_time(self, is_stale: Callable[[Work], bool]) -> float | None:
+        """When `due` has something next."""
+        while self._timers and is_stale(self._timers[0][2]):
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None

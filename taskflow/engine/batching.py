@@ -30,6 +30,7 @@ class Builder:
     def __init__(self, dispatcher: Dispatcher, slot: SlotState, room: int) -> None:
         self._dispatcher = dispatcher
         self._plan = dispatcher.plan
+        self._limiter = dispatcher.limiter
         self._slot = slot
         self._room = room
         self._target = self._target_seconds()
@@ -60,6 +61,7 @@ class Builder:
         while ready and self.units < self._room and len(aside) < LOOK_PAST:
             work = ready.pop()
             if self._plan.is_stale(work):
+                self._limiter.wake(self._limiter.limits_of(work))
                 continue
             estimate = self._dispatcher.estimate(work)
             lonely = estimate is None or self._dispatcher.must_be_alone(work)
@@ -68,10 +70,11 @@ class Builder:
                 if self.works:
                     break
                 continue
-            if self._dispatcher.is_limited(work):
-                work = self._split_off(work, 1)
-                if not self._dispatcher.admit(work):
+            if self._limiter.limits_of(work):
+                if not self._limiter.admit(work):
                     continue
+                work = self._split_off(work, 1)
+                self._limiter.take(work)
             if lonely:
                 self._add(self._split_off(work, 1), estimate or 0.0)
                 self.exclusive = self._dispatcher.must_be_alone(work)

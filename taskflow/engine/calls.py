@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from taskflow.call import IDENTITY, Call, ErrorReport, Failed, Gathered, Made, Part
 from taskflow.events import CANCELLED, GOOD, SKIPPED
-from taskflow.graph.graph import FLAT, MAP, OUTCOME, SUCCESSES, VALUE, Const, Split
+from taskflow.graph.graph import FLAT, GATHER, MAP, OUTCOME, SUCCESSES, VALUE, Const, Split
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ class Calls:
         attempt = attempts.number((node, first)) if attempts.tries and count == 1 else 1
         if graph.kind[node] in (MAP, FLAT) and (first < -1 or graph.kind[node] == FLAT):
             return Call(node, IDENTITY, key, HAND_ON, (self._to_split(work),), attempt, ask, first)
-        inputs = tuple([self._input(ref, ahead) for ref in graph.inputs[node]])
         spec = graph.spec[node]
+        # `successes` and `outcomes` of a list leave out what was skipped themselves.
+        among_many = graph.kind[node] == GATHER and spec >= 0
+        inputs = tuple([self._input(ref, ahead, among_many) for ref in graph.inputs[node]])
         if first < 0:
             return Call(node, spec, key, graph.payload[node], inputs, attempt, ask)
         run = plan.mapping.runs[node]
@@ -62,18 +64,18 @@ class Calls:
         """Where the parts of the run's result are."""
         return tuple([self._input(ref, ()) for ref in refs])
 
-    def _input(self, ref: Ref, ahead: Container[int]) -> Input:
+    def _input(self, ref: Ref, ahead: Container[int], among_many: bool = False) -> Input:  # noqa: FBT002 - hot
         if isinstance(ref, int):
             return Made(ref) if ref in ahead else self._value_of(ref, VALUE)
         if isinstance(ref, Const):
             return self._plan.graph.constants[ref.number]
         if ref.node in ahead:
             return Part(Made(ref.node), ref.path) if ref.path else Made(ref.node)
-        value = self._value_of(ref.node, ref.take)
+        value = self._value_of(ref.node, ref.take, among_many=among_many)
         # A failure or None stands for the whole value: there is no item to take from it.
         return Part(value, ref.path) if ref.path and not _stands_in(value) else value
 
-    def _value_of(self, node: int, take: str) -> Input:
+    def _value_of(self, node: int, take: str, *, among_many: bool = False) -> Input:
         plan = self._plan
         state = plan.state[node]
         run = plan.mapping.runs.get(node)
@@ -82,7 +84,7 @@ class Calls:
         if state in GOOD:
             value: Input = plan.value[node]
             return value
-        if state == SKIPPED and take == OUTCOME:
+        if state == SKIPPED and take == OUTCOME and among_many:
             return Failed(plan.key_of(node), SKIPPED, _no_report(SKIPPED))
         return None if state == SKIPPED else self.failed(node)
 
@@ -122,16 +124,28 @@ class Calls:
         if state == SKIPPED:
             return None
         key = self._plan.key_of(run.node, element)
-        report: ErrorReport | None = run.errors.get(element)
-        if report is not None:
-            return Failed(key, state, report)
-        for source in run.sources:
-            above = source.upstream
-            if above is not None and element < above.count and above.state_of(element) not in GOOD:
-                cause = self._failed_element(above, element)
-                if cause is not None:
-                    return cause._replace(state=state)
+        above: MapRun | None = run
+        while above is not None:  # up to the map where it failed
+            report = above.errors.get(element)
+            if report is not None:
+                return Failed(self._plan.key_of(above.node, element), state, report)
+            for source in above.sources:
+                found = source.pieces.failed(element)
+                if found is not None:
+                    return found._replace(state=state)
+            above, element = _bad_above(above, element)
         return Failed(key, state, _no_report(state))
+
+
+def _bad_above(run: MapRun, element: int) -> tuple[MapRun | None, int]:
+    """The element without a value that an element was made from, in the map above."""
+    if run.parent is not None:
+        return run.parent, run.list_of(element)[0]
+    for source in run.sources:
+        above = source.upstream
+        if above is not None and element < above.count and above.state_of(element) not in GOOD:
+            return above, element
+    return None, element
 
 
 def _stands_in(value: Input) -> bool:

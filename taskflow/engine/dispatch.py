@@ -15,9 +15,10 @@ import itertools
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from taskflow.call import Batch, ErrorReport
+from taskflow.call import NOT_RUN, Batch, ErrorReport
 from taskflow.engine.attempts import MAX_LOSSES
 from taskflow.engine.batching import LEAST_SECONDS, WITHDRAW_SECONDS, Builder
+from taskflow.engine.limiting import Limiter
 from taskflow.events import (
     CRASHED,
     TIMED_OUT,
@@ -79,21 +80,24 @@ class Dispatcher:
         self.slots = [SlotState() for _ in range(slots)]
         self.durations: dict[int, float] = {}
         self._numbers = itertools.count(1)
-        self._active: Counter[str] = Counter()  # bodies by limit
-        self._held: dict[str, list[Work]] = {}  # work that waits for a limit
+        self.limiter = Limiter(plan)
         self.calls_given = 0
 
     # --- giving ---
 
     def fill(self, now: float, capacity: int) -> list[Given]:
-        """Batches for all slots that want work."""
-        given = []
-        for number, slot in enumerate(self.slots):
-            while self.plan.ready and self._wants(slot):
-                batch = self._batch(number, slot, now, capacity)
+        """Batches for all slots that want work: in turn, so that none takes what is left alone."""
+        given: list[Given] = []
+        wanting = sorted(range(len(self.slots)), key=lambda number: self.slots[number].ahead)
+        while self.plan.ready and wanting:
+            for number in wanting[:]:
+                slot = self.slots[number]
+                wants = self.plan.ready and self._wants(slot)
+                batch = self._batch(number, slot, now, capacity) if wants else None
                 if batch is None:
-                    break
-                given.append(Given(number, batch))
+                    wanting.remove(number)
+                else:
+                    given.append(Given(number, batch))
         return given
 
     def _wants(self, slot: SlotState) -> bool:
@@ -156,35 +160,6 @@ class Dispatcher:
         alone = self.plan.attempts.alone
         return bool(alone) and work.count == 1 and (work.node, work.first) in alone
 
-    # --- limits ---
-
-    def admit(self, work: Work) -> bool:
-        """Take the limits of this work, or put it aside until they are free."""
-        spec = self.plan.spec_of(work.node)
-        if spec is None or not spec.limits or work.first < -1:
-            return True
-        for limit in spec.limits:
-            if self._active[limit.name] >= limit.n:
-                self._held.setdefault(limit.name, []).append(work)
-                return False
-        self._active.update(limit.name for limit in spec.limits)
-        return True
-
-    def is_limited(self, work: Work) -> bool:
-        """Whether this work takes a limit, and so is admitted one by one."""
-        spec = self.plan.spec_of(work.node)
-        return spec is not None and bool(spec.limits) and work.first >= -1
-
-    def _release(self, work: Work, count: int) -> None:
-        if not self.is_limited(work):
-            return
-        spec = self.plan.spec_of(work.node)
-        assert spec is not None  # is_limited says so
-        for limit in spec.limits:
-            self._active[limit.name] -= count
-            held = self._held.pop(limit.name, [])
-            self.plan.ready.extend(reversed(held))
-
     # --- reports ---
 
     def take(self, number: int, outcomes: list[Outcome], now: float) -> None:
@@ -194,8 +169,12 @@ class Dispatcher:
         slot.deadline = None
         for outcome in outcomes:
             work = self._reported(slot, outcome)
-            self._release(work, outcome.count)
-            self._measure(work, outcome)
+            self.limiter.release(work, outcome.count)
+            if outcome.state != NOT_RUN:
+                self._measure(work, outcome)
+            elif self._is_shown(work):
+                name = self.plan.name_of(work.node)
+                self.plan.events.append(TasksReturned(name, outcome.count))
             self.plan.take(outcome, now)
         if not slot.queue:
             slot.ahead = 0.0
@@ -254,7 +233,7 @@ class Dispatcher:
             self._return(work)
 
     def _return(self, work: Work, *, alone: bool = False) -> None:
-        self._release(work, work.count)
+        self.limiter.release(work, work.count)
         if self._is_shown(work):
             self.plan.events.append(TasksReturned(self.plan.name_of(work.node), work.count))
         self.plan.give_back(work, alone=alone)
@@ -296,16 +275,16 @@ class Dispatcher:
         slot.known_codes = slot.known_blobs = 0
         only = sum(work.count for work in suspects) == 1
         for work in reversed(suspects):
-            if reason == "cancel":
-                self._release(work, work.count)
+            if reason == "cancel" and self.plan.is_stopped(work.node):
+                self.limiter.release(work, work.count)
                 for element in range(work.count):
                     self.plan.stop_running(work.node, work.first + element)
             elif reason == "timeout" and only:
-                self._release(work, work.count)
+                self.limiter.release(work, work.count)
                 self._timed_out(work, now)
             elif only and not reason:
-                self._release(work, work.count)
-                self._charge(work, report, now)
+                self.limiter.release(work, work.count)
+                self._charge(work, report)
             else:
                 self._return(work, alone=not reason)
         if not suspects and not reason:
@@ -319,15 +298,17 @@ class Dispatcher:
         )
         self.plan.fail(work.node, work.first, TIMED_OUT, report, now, limit)
 
-    def _charge(self, work: Work, lost: Lost, now: float) -> None:
-        del now
+    def _charge(self, work: Work, lost: Lost) -> None:
         unit = (work.node, work.first)
         losses = self.plan.attempts.lost(unit)
+        if losses < MAX_LOSSES and self.plan.is_stopped(work.node):
+            self.plan.stop_running(*unit)
+            return
         if losses < MAX_LOSSES:
-            key, name = self.plan.key_of(*unit), self.plan.name_of(work.node)
+            key, name = self.plan.key_of_call(*unit), self.plan.name_of(work.node)
             why = f"its worker died: {lost.cause}"
-            self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why))
-            self.plan.attempts.alone.add(unit)
+            shown = self._is_shown(work)
+            self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why, running=shown))
             self.plan.give_back(work, alone=True)
             return
         report = ErrorReport(

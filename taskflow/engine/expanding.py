@@ -138,6 +138,11 @@ class Expansions:
         """The last nodes of the graphs that a call expanded into."""
         return [self.fragments[number].stop - 1 for number in self._of_owner.get(node, ())]
 
+    def owner_of(self, node: int) -> int:
+        """The call whose value a node makes, as the last one of its fragment; -1 if it is not."""
+        fragment = self.fragments[self.fragment_of(node)] if self.fragments else None
+        return fragment.owner if fragment and node == fragment.stop - 1 else -1
+
     def after(self, step: Callable[[], None]) -> None:
         """Do a step once the present one is done, in the order of asking."""
         self._after.append(step)

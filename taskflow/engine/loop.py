@@ -169,7 +169,7 @@ class Engine:
         """A failure with the last lines that its task wrote."""
         if outcome.state not in BAD:
             return outcome
-        tail = self._tails.get(self.plan.key_of(outcome.node, outcome.first), "")
+        tail = self._tails.get(self.plan.key_of_call(outcome.node, outcome.first), "")
         return outcome._replace(value=dataclasses.replace(outcome.value, log_tail=tail))
 
     def _read_iterators(self) -> None:
@@ -201,15 +201,14 @@ class Engine:
             self.cancel("timeout", 0.0)
         if self.plan.cancelled and not self._stopping:  # fail_fast, decided by the plan
             self.cancel("fail_fast", 0.0)
-        if self._cancel_asked is None:
-            return
-        grace, self._cancel_asked = self._cancel_asked, None
-        kill_at = now + grace
-        self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
-        if not self._stopping:
-            self._stopping = True
-            self._stop_waiting_work()
-        if now >= self._kill_at:
+        if self._cancel_asked is not None:
+            grace, self._cancel_asked = self._cancel_asked, None
+            kill_at = now + grace
+            self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
+            if not self._stopping:
+                self._stopping = True
+                self._stop_waiting_work()
+        if self._kill_at is not None and now >= self._kill_at:
             self._kill_running()
 
     def _stop_waiting_work(self) -> None:

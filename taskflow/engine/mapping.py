@@ -18,16 +18,12 @@ from taskflow.events import (
     ENDED,
     FAILED,
     GOOD,
-    PENDING,
-    RETRYING,
     SKIPPED,
     SUCCEEDED,
     UPSTREAM_FAILED,
     TasksEnded,
 )
-from taskflow.graph.graph import (
-    MAP,
-)
+from taskflow.graph.graph import MAP, VALUE
 from taskflow.values import decode_piece
 
 if TYPE_CHECKING:
@@ -69,27 +65,30 @@ class Mapping(Arrivals):
             return False
         if run.parent is not None and not run.parent.is_over:
             return False
-        return not any(each[0] is run for each in self._arrivals)
+        return not run.coming
 
     def _close(self, run: MapRun) -> None:
         counts = [source.count for source in run.sources]
         run.closed = True
-        if run.parent is None and len(set(counts)) > 1:
+        if run.parent is not None or run.node in self._stopped:
+            pass  # its elements are those that came
+        elif len(set(counts)) > 1:
             lengths = ", ".join(map(str, counts))
-            run.error = ErrorReport(
+            run.error = run.error or ErrorReport(
                 "ValueError",
                 f"a map runs over arguments of equal length, these have {lengths} elements",
                 retryable=False,
             )
-            run.count = min(counts)
-            del run.states[run.count :]
-        elif run.parent is None:
-            before = run.count
-            run.grow(counts[0])
-            self._planned(run, run.count - before)
+            self._grow(run, min(counts))
+            run.shrink(min(counts))
+        else:
+            self._grow(run, counts[0])
+        self._close_below(run)
+
+    def _close_below(self, run: MapRun) -> None:
         for below, number in run.streams:
             below.sources[number].closed = True
-            self.check(below)
+            self._checks.append(below)
 
     def _finish(self, run: MapRun) -> None:
         node = run.node
@@ -105,9 +104,15 @@ class Mapping(Arrivals):
             stopped = CANCELLED in run.tally or node in self._stopped
             state = CANCELLED if stopped else SUCCEEDED
         self._end_node(node, state, run.error)
-        for below, number in run.streams:
-            below.sources[number].closed = True
-            self.check(below)
+        self._close_below(run)
+        for source in run.sources:
+            above = source.upstream
+            if (
+                above is not None
+                and source.take != VALUE
+                and self.plan.state[above.node] not in GOOD
+            ):
+                self.plan.taking.take_failures(above.node)
 
     def _end_node(self, node: int, state: str, error: Any) -> None:
         self.plan.end(node, state)
@@ -142,6 +147,7 @@ class Mapping(Arrivals):
         if self.plan.state[run.node] in ENDED:
             return
         verdict = state if state in (SKIPPED, CANCELLED) else UPSTREAM_FAILED
+        self._end_waiting(run, verdict)  # what another source had brought
         run.open = False
         self.shut(run.node)
         self.plan.end(run.node, verdict)
@@ -150,17 +156,16 @@ class Mapping(Arrivals):
 
     def ended(self, outcome: Outcome) -> None:
         """A span of elements ended well, or was skipped."""
-        node, first, count, state, value, took, attempt, keys = outcome
+        node, first, count, state, value, took, attempt, _ = outcome
         run = self.runs[node]
-        if keys:
-            self._note_keys(run, first, keys)
         if state == SKIPPED:
             self._end(run, first, count, SKIPPED, How(took, attempt, why=value))
         elif self.plan.ask_of(node, first) == ASK_GRAPH:
             for number, data in enumerate(decode_piece(value)):
                 self.plan.expansions.open(node, first + number, data, 0.0)
         else:
-            run.values.put(first, value)
+            if self.plan.keeping.readers[node]:
+                run.values.put(first, value)
             self._end(run, first, count, SUCCEEDED, How(took, attempt))
         self.check(run)
 
@@ -216,8 +221,7 @@ class Mapping(Arrivals):
         run.error = report
         for source in run.sources:
             source.closed = True
-        run.count = run.ended
-        del run.states[run.count :]
+        run.shrink(run.ended)
         run.closed = True
         self.check(run)
 
@@ -228,9 +232,9 @@ class Mapping(Arrivals):
         run.sources[number].closed = True
         self.check(run)
 
-    def _note_keys(self, run: MapRun, first: int, keys: tuple[Any, ...]) -> None:
-        for number, key in enumerate(keys):
-            run.keys[first + number] = key
+    def note_keys(self, node: int, first: int, keys: tuple[Any, ...]) -> None:
+        """A worker said what the keys of some elements are."""
+        self.runs[node].keys.update(zip(range(first, first + len(keys)), keys, strict=True))
 
     def _end(self, run: MapRun, first: int, count: int, state: str, how: How = _NOT_RUN) -> None:
         run.end(first, count, state)
@@ -255,7 +259,7 @@ class Mapping(Arrivals):
                 )
             )
         for below, number in run.streams:
-            self._arrivals.append((below, number, first, first + count, state))
+            self._announce(below, number, first, first + count, state)
 
     # --- cancelling and states ---
 
@@ -263,24 +267,22 @@ class Mapping(Arrivals):
         """End every element that does not run, and take no more."""
         run = self.runs[node]
         self._stopped.add(node)
-        waiting = (CODE[PENDING], CODE["ready"], CODE[RETRYING])
-        for element, code in enumerate(run.states):
-            if code in waiting:
-                self._end(run, element, 1, CANCELLED)
+        self._end_waiting(run, CANCELLED)
         for source in run.sources:
             source.closed = True
-        run.splitting -= sum(
-            work.node == node and work.ask == ASK_SPLIT for work in self.plan.ready
-        )
         self.check(run)
 
-    def cancel_work(self, work: Work) -> None:
-        """Elements that a slot gave back after the cancel."""
+    def _end_waiting(self, run: MapRun, state: str) -> None:
+        for first, stop in run.waiting():
+            self._end(run, first, stop - first, state)
+
+    def cancel_work(self, work: Work, *, running: bool) -> None:
+        """Elements that ran at the cancel, or that a slot gave back after it."""
         run = self.runs[work.node]
         if work.ask == ASK_SPLIT:
             run.splitting -= 1
         else:
-            self._end(run, work.first, work.count, CANCELLED, How(0.0, 1))
+            self._end(run, work.first, work.count, CANCELLED, How(0.0, 1) if running else _NOT_RUN)
         self.check(run)
 
     def is_stale(self, work: Work) -> bool:

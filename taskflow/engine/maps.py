@@ -13,7 +13,17 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Chunk, Failed, Piece
-from taskflow.events import BAD, CANCELLED, GOOD, PENDING, SKIPPED, TASK_STATES, UPSTREAM_FAILED
+from taskflow.events import (
+    BAD,
+    CANCELLED,
+    GOOD,
+    PENDING,
+    READY,
+    RETRYING,
+    SKIPPED,
+    TASK_STATES,
+    UPSTREAM_FAILED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +35,10 @@ CODE: Final = {state: code for code, state in enumerate(TASK_STATES)}
 #: What stands in for a skipped element where a tolerant rule wants a value.
 NONE: Final = Piece(Chunk(pickle.dumps([None], 5), whole=True), 0, 1)
 _ENDED_BADLY: Final = BAD | {UPSTREAM_FAILED, CANCELLED}
+_IS_GOOD: Final = bytes([state in GOOD for state in TASK_STATES]).ljust(256, b"\0")
+_WAITS: Final = bytes([state in {PENDING, READY, RETRYING} for state in TASK_STATES]).ljust(
+    256, b"\0"
+)
 
 Span = tuple[int, int]
 
@@ -54,6 +68,14 @@ class Pieces:
         """Keep a failure in the place of a value."""
         self.put(element, NONE)
         self._failed[element] = failed
+
+    def failed(self, element: int) -> Failed | None:
+        """The failure in the place of a value, if it is one."""
+        return self._failed.get(element)
+
+    def drop(self) -> None:
+        """Forget the values: nobody will ask for them any more."""
+        self._of, self._firsts, self._pieces = array("i"), array("q"), []
 
     def get(self, first: int, stop: int) -> Iterator[Piece | Failed]:
         """The values of a span of elements, all of which must be there."""
@@ -93,6 +115,7 @@ class MapRun:
 
     __slots__ = (
         "closed",
+        "coming",
         "count",
         "ended",
         "error",
@@ -132,6 +155,7 @@ class MapRun:
         self.parent: MapRun | None = None  # of a FLAT: the map of lists
         self.root: MapRun = self  # whose ids the elements have
         self.splitting = 0  # split calls that are under way
+        self.coming = 0  # arrivals that have not been worked off
         self.iterators: list[int] = []
         self.count = 0
         self.ended = 0
@@ -150,6 +174,11 @@ class MapRun:
             if len(self.sources) > 1:
                 self.missing.extend(bytes([len(self.sources)]) * more)
             self.count = count
+
+    def shrink(self, count: int) -> None:
+        """Forget the elements from `count` on: a map that failed itself has no more."""
+        self.count = count
+        del self.states[count:], self.missing[count:]
 
     def arrive(self, first: int, stop: int, state: str) -> list[Span]:
         """A source brought a span of elements alike; returns the spans that are now complete."""
@@ -197,10 +226,9 @@ class MapRun:
         """The state of one element."""
         return TASK_STATES[self.states[element]]
 
-    def unended(self) -> list[int]:
-        """The elements that wait: neither ended nor given to a worker."""
-        pending = CODE[PENDING]
-        return [element for element, code in enumerate(self.states) if code == pending]
+    def waiting(self) -> list[Span]:
+        """Spans of elements that have neither ended nor been given to a worker."""
+        return [(first, stop) for first, stop, waits in self._runs(_WAITS, 0, self.count) if waits]
 
     @property
     def is_over(self) -> bool:
@@ -243,14 +271,17 @@ class MapRun:
 
     def alike(self, first: int, stop: int) -> Iterator[tuple[int, int, bool]]:
         """Spans of elements with a value, and of elements without."""
-        good = [CODE[state] in self.states and CODE[state] for state in GOOD]
-        while first < stop:
-            is_good = self.states[first] in good
-            end = first + 1
-            while end < stop and (self.states[end] in good) == is_good:
-                end += 1
-            yield first, end, is_good
-            first = end
+        return self._runs(_IS_GOOD, first, stop)
+
+    def _runs(self, table: bytes, first: int, stop: int) -> Iterator[tuple[int, int, bool]]:
+        """Spans of elements whose states the table maps alike, to 1 or to 0."""
+        marks = self.states[first:stop].translate(table)
+        start = 0
+        while start < len(marks):
+            end = marks.find(not marks[start], start)
+            end = len(marks) if end < 0 else end
+            yield first + start, first + end, bool(marks[start])
+            start = end
 
     def ordered(self) -> Iterator[Span]:
         """Spans of elements in the order in which the collected list has them."""
@@ -259,10 +290,11 @@ class MapRun:
             yield 0, self.count
             return
         rank = {element: place for place, element in enumerate(root.parent.in_order())}
-        ends = [first for _, first in root.lists[1:]] + [root.count]
+        ends = [*(first for _, first in root.lists[1:]), *[root.count] * bool(root.lists)]
         spans = [
-            (rank.get(parent, parent), first, end)
+            (rank.get(parent, parent), first, min(end, self.count))
             for (parent, first), end in zip(root.lists, ends, strict=True)
+            if first < self.count
         ]
         for _, first, end in sorted(spans):
             yield first, end
@@ -282,6 +314,9 @@ class MapRun:
             return str(root.keys[element])
         if root.parent is None:
             return str(element)
-        number = bisect_right(root.lists, element, key=lambda span: span[1]) - 1
-        parent, first = root.lists[number]
+        parent, first = root.list_of(element)
         return f"{root.parent.label(parent)}.{element - first}"
+
+    def list_of(self, element: int) -> Span:
+        """Of a FLAT: the parent element whose list an element is from, and that list's first."""
+        return self.lists[bisect_right(self.lists, element, key=lambda span: span[1]) - 1]

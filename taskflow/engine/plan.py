@@ -16,7 +16,6 @@ and never by recursion, so a chain of any length is fine.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,9 @@ from taskflow.engine.attempts import Attempts
 from taskflow.engine.calls import Calls
 from taskflow.engine.expanding import Expansions
 from taskflow.engine.facts import Facts
+from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
-from taskflow.engine.rules import RUN, judge
+from taskflow.engine.rules import RUN
 from taskflow.engine.taking import Taking
 from taskflow.engine.work import ASKS, Work
 from taskflow.events import (
@@ -82,7 +82,7 @@ class Plan(Facts):
         self.taking = Taking(self)
         self.mapping = Mapping(self)
         self.expansions = Expansions(self)
-        self._timers: list[tuple[float, int, Work]] = []
+        self.keeping = Keeping(self)
         self._due: deque[int] = deque()  # nodes whose inputs have all ended
         self.adopt(0)
 
@@ -101,6 +101,7 @@ class Plan(Facts):
             for upstream in self.edges(node):
                 self.dependants[upstream].append(node)
                 self.waiting[node] += 1
+        self.keeping.adopt(first)
         self.events += self.announcements(first)
         for node in range(first, first + count):
             if graph.kind[node] in (MAP, FLAT):
@@ -118,6 +119,8 @@ class Plan(Facts):
         """Take note of how a call, or a span of elements, ended."""
         node, first, count, state, value = outcome[:5]
         kind = self.graph.kind[node]
+        if outcome.keys:
+            self.mapping.note_keys(node, first, outcome.keys)
         if state == NOT_RUN:
             self.give_back(Work(node, first, count, self.ask_of(node, first)))
         elif state == RETRY_LATER:
@@ -135,7 +138,8 @@ class Plan(Facts):
         elif kind == DYNAMIC:
             self.expansions.open(node, -1, value, now)
         else:
-            self.value[node] = value
+            if self.keeping.readers[node]:
+                self.value[node] = value
             self.end(node, SUCCEEDED, outcome.seconds, running=True, attempt=outcome.attempt)
         self._settle()
 
@@ -146,11 +150,15 @@ class Plan(Facts):
         spec = self.spec_of(node)
         unit = (node, element)
         failures = self.attempts.failed(unit)
-        again = spec is not None and report.retryable and failures <= spec.retry.times
-        if again and not self.cancelled:
-            assert spec is not None  # so mypy sees it, too
+        work = Work(node, element, 1, self.ask_of(node, element))
+        if (
+            spec is not None
+            and report.retryable
+            and failures <= spec.retry.times
+            and work.ask != ASK_SPLIT
+            and not self.is_stopped(node)
+        ):
             delay = spec.retry.wait(failures, self.attempts.draw())
-            work = Work(node, element, 1, self.ask_of(node, element))
             self._retry(work, now + delay, delay, report.line, failures)
             return
         self.end_badly(node, element, state, report, took)
@@ -173,23 +181,22 @@ class Plan(Facts):
         self._settle()
 
     def _retry(self, work: Work, when: float, delay: float, why: str, attempt: int) -> None:
-        if self.cancelled:
-            self.give_back(work)
+        if self.is_stopped(work.node):
+            self._cancel_work(work, running=True)
             return
         self._set_state(work, RETRYING)
-        heapq.heappush(self._timers, (when, self.attempts.count(), work))
+        self.attempts.wait(when, work)
         key, name = self.key_of(work.node, work.first), self.name_of(work.node)
         self.events.append(TaskRetrying(key, name, attempt, delay, why))
 
     def give_back(self, work: Work, *, alone: bool = False) -> None:
         """Work that a slot had been given did not run there; `alone` if it may kill its worker."""
-        spec = self.spec_of(work.node)
         if alone:
             self.attempts.alone.update(
                 (work.node, element) for element in range(work.first, work.first + work.count)
             )
-        if self.cancelled and (spec is None or spec.trigger_rule != "always"):
-            self._cancel_work(work)
+        if self.is_stopped(work.node):
+            self._cancel_work(work, running=False)
         elif work.first == -1 and self.waiting[work.node]:
             self.state[work.node] = PENDING  # it had run ahead of its inputs
         elif work.first == -1 and work.node in self.hurt:
@@ -248,17 +255,14 @@ class Plan(Facts):
 
     def tick(self, now: float) -> None:
         """Make ready what waited for its time."""
-        while self._timers and self._timers[0][0] <= now:
-            work = heapq.heappop(self._timers)[2]
+        for work in self.attempts.due(now):
             if not self.is_stale(work):
                 self.make_ready(work)
 
     @property
     def next_time(self) -> float | None:
         """When `tick` is due next."""
-        while self._timers and self.is_stale(self._timers[0][2]):
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        return self.attempts.next_time(self.is_stale)
 
     # --- ending and judging ---
 
@@ -293,6 +297,8 @@ class Plan(Facts):
                 self._due.append(dependant)
         self.mapping.node_ended(node)
         self.expansions.node_ended(node)
+        if self.graph.inputs[node] or kind in (MAP, FLAT):
+            self.keeping.ended(node)
 
     def _settle(self) -> None:
         while True:
@@ -308,7 +314,7 @@ class Plan(Facts):
         if kind == CHOICE:
             self._choose(node)
             return
-        verdict = self._verdict(node)
+        verdict = self.taking.verdict(node)
         if verdict != RUN:
             self._end_unrun(node, verdict)
         elif kind == BARRIER:
@@ -324,22 +330,6 @@ class Plan(Facts):
         if node in self.mapping.runs:
             self.mapping.shut(node)
         self.end(node, verdict)
-
-    def _verdict(self, node: int) -> str:
-        spec = self.spec_of(node)
-        rule = "all_success" if spec is None else spec.trigger_rule
-        if self.cancelled and rule != "always":
-            return CANCELLED
-        gate = self.graph.gates.get(node)
-        if gate is not None:
-            truth, expected = gate
-            if self.state[truth] not in GOOD:
-                return judge("all_success", [self.state[truth]])
-            if self.value[truth] != expected:
-                return SKIPPED
-        if node not in self.hurt and rule not in {"one_failed", "all_failed"}:
-            return RUN
-        return judge(rule, self.taking.input_states(node))
 
     def _choose(self, node: int) -> None:
         """A CHOICE has the state and value of the branch that was not skipped."""
@@ -358,9 +348,11 @@ class Plan(Facts):
         if self.cancelled:
             return
         self.cancelled = True
+        for work in self.ready:  # what was to be taken apart: nobody will
+            if work.ask == ASK_SPLIT and self.is_stopped(work.node):
+                self.mapping.runs[work.node].splitting -= 1
         for node in range(len(self.graph)):
-            spec = self.spec_of(node)
-            if spec is not None and spec.trigger_rule == "always":
+            if not self.is_stopped(node):
                 continue
             if node in self.mapping.runs and self.state[node] == RUNNING:
                 self.mapping.cancel(node)
@@ -368,15 +360,22 @@ class Plan(Facts):
                 self._end_unrun(node, CANCELLED)
         self._settle()
 
-    def _cancel_work(self, work: Work) -> None:
+    def is_stopped(self, node: int) -> bool:
+        """Whether the run was cancelled, and this is no clean-up that runs all the same."""
+        if not self.cancelled:
+            return False
+        spec = self.spec_of(node)
+        return spec is None or spec.trigger_rule != "always"
+
+    def _cancel_work(self, work: Work, *, running: bool) -> None:
         if work.first == -1:
-            self.end(work.node, CANCELLED, running=True)
+            self.end(work.node, CANCELLED, running=running)
         else:
-            self.mapping.cancel_work(work)
+            self.mapping.cancel_work(work, running=running)
 
     def stop_running(self, node: int, element: int) -> None:
         """What ran was killed by a cancel."""
-        self._cancel_work(Work(node, element, 1, self.ask_of(node, element)))
+        self._cancel_work(Work(node, element, 1, self.ask_of(node, element)), running=True)
         self._settle()
 
     # --- reading ---
@@ -389,3 +388,10 @@ class Plan(Facts):
     def label_of(self, node: int, element: int) -> str:
         """What stands between the brackets of an element's key."""
         return self.mapping.runs[node].label(element)
+
+    def key_of_call(self, node: int, first: int) -> str:
+        """The key of what a call is for; a FLAT is given the lists of the map above it."""
+        run = self.mapping.runs.get(node)
+        if run is None or run.parent is None:
+            return self.key_of(node, first)
+        return f"{self.key_of(node)}[{run.parent.label(first)}]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from taskflow.events import GOOD, SKIPPED, UPSTREAM_FAILED
+from taskflow.events import FAILED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,18 +12,11 @@ if TYPE_CHECKING:
 #: The verdict that the task runs.
 RUN: Final = "run"
 
-#: Rules under which a failed or skipped input arrives as a value (`Failure`, None).
-TOLERANT: Final = frozenset(
-    {
-        "all_done",
-        "none_failed",
-        "none_failed_min_one_success",
-        "one_success",
-        "one_failed",
-        "all_failed",
-        "always",
-    }
-)
+#: Rules under which a failed input can arrive as a value, a `Failure`.
+TOLERANT: Final = frozenset({"all_done", "one_success", "one_failed", "all_failed", "always"})
+
+#: Rules that can say no although every input succeeded.
+PICKY: Final = frozenset({"one_failed", "all_failed"})
 
 
 def judge(rule: str, states: Iterable[str]) -> str:
@@ -40,6 +33,17 @@ def judge(rule: str, states: Iterable[str]) -> str:
     if rule in {"always", "all_done"} or not total:
         return RUN
     return _VERDICTS[rule](good, skipped, bad)
+
+
+def judge_map(rule: str, states: Iterable[str]) -> str:
+    """What becomes of a map whose constants ended so: `RUN` if some element could run.
+
+    The elements count among the inputs, and are judged one by one.
+    """
+    known = list(states)
+    if RUN in (judge(rule, [*known, SUCCEEDED]), judge(rule, [*known, FAILED])):
+        return RUN
+    return judge(rule, known)
 
 
 def _all_success(_good: int, skipped: int, bad: int) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskflow.engine.rules import TOLERANT
+from taskflow.engine.rules import PICKY, RUN, TOLERANT, judge, judge_map
 from taskflow.events import BAD, CANCELLED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
-from taskflow.graph.graph import GATHER, OUTCOME, VALUE, Link, node_of
+from taskflow.graph.graph import GATHER, OUTCOME, VALUE, Link, Split, node_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from taskflow.engine.plan import Plan
     from taskflow.graph.graph import Ref
 
@@ -24,12 +26,45 @@ class Taking:
         self.plan = plan
         self.taken: set[int] = set()
 
+    def verdict(self, node: int) -> str:
+        """`RUN`, or the state in which a node ends without running."""
+        plan, graph = self.plan, self.plan.graph
+        spec = plan.spec_of(node)
+        rule = "all_success" if spec is None else spec.trigger_rule
+        if plan.is_stopped(node):
+            return CANCELLED
+        gate = graph.gates.get(node)
+        if gate is not None:
+            truth, expected = gate
+            if plan.state[truth] not in GOOD:
+                return judge("all_success", [plan.state[truth]])
+            if plan.value[truth] != expected:
+                return SKIPPED
+        if node not in plan.hurt and rule not in PICKY:
+            return RUN
+        states = self.input_states(node)
+        if node not in graph.maps:
+            return judge(rule, states)
+        # What is to be taken apart has to be there, whatever the rule says of the elements.
+        verdict = judge("all_success", self.split_states(node))
+        return judge_map(rule, states) if verdict == RUN else verdict
+
     def input_states(self, node: int) -> list[str]:
         """The states of a node's inputs, as its trigger rule sees them."""
-        refs = [ref for ref in self.plan.graph.inputs[node] if node_of(ref) >= 0]
-        states = [self.seen_state(node, ref) for ref in refs]
-        edges = self.plan.edges(node)
-        return states + [self.plan.state[edge] for edge in edges[len(states) :]]
+        graph = self.plan.graph
+        states = [self.seen_state(node, ref) for ref in graph.inputs[node] if node_of(ref) >= 0]
+        return states + [self.plan.state[edge] for edge in graph.after.get(node, ())]
+
+    def split_states(self, node: int) -> list[str]:
+        """The states of the values whose elements a map runs over."""
+        return [self.seen_state(node, ref) for ref in self._split_refs(node)]
+
+    def _split_refs(self, node: int) -> list[Ref]:
+        spec = self.plan.graph.maps.get(node)
+        if spec is None:
+            return []
+        refs = [source.ref for source in spec.sources if isinstance(source, Split)]
+        return [ref for ref in refs if node_of(ref) >= 0]
 
     def seen_state(self, node: int, ref: Ref) -> str:
         """The state of an input, as a node sees it that may take failures as values."""
@@ -52,7 +87,7 @@ class Taking:
     def take_inputs(self, node: int) -> None:
         """A node runs although some inputs failed: it takes their failures as values."""
         if node in self.plan.hurt:
-            for ref in self.plan.graph.inputs[node]:
+            for ref in (*self.plan.graph.inputs[node], *self._split_refs(node)):
                 if node_of(ref) >= 0 and self.plan.state[node_of(ref)] not in GOOD:
                     self.take_failures(node_of(ref))
 
@@ -65,6 +100,8 @@ class Taking:
                 continue
             self.taken.add(node)
             stack += [node_of(ref) for ref in self.plan.graph.inputs[node] if node_of(ref) >= 0]
+            if node in self.plan.graph.gates:
+                stack.append(self.plan.graph.gates[node][0])
             stack += self.plan.mapping.upstream_maps(node)
             stack += self.plan.expansions.results_of(node)
 
@@ -74,19 +111,28 @@ class Taking:
         stack = [node]
         while stack:
             upstream = stack.pop()
-            for below in [
-                *self.plan.dependants[upstream],
-                *self.plan.mapping.downstream_maps(upstream),
-            ]:
+            for below, take in self._readers(upstream):
                 spec = self.plan.spec_of(below)
-                links = [ref for ref in self.plan.graph.inputs[below] if node_of(ref) == upstream]
-                tolerant = spec is not None and spec.trigger_rule in TOLERANT and bool(links)
-                if tolerant or any(isinstance(ref, Link) and ref.take != VALUE for ref in links):
+                if take != VALUE or (spec is not None and spec.trigger_rule in TOLERANT):
                     return True
                 if below not in seen:
                     seen.add(below)
                     stack.append(below)
         return False
+
+    def _readers(self, node: int) -> Iterator[tuple[int, str]]:
+        """The nodes that a value goes to, and how they take it; ordering edges carry none."""
+        graph = self.plan.graph
+        for below in self.plan.dependants[node]:
+            for ref in (*graph.inputs[below], *self._split_refs(below)):
+                if node_of(ref) == node:
+                    yield below, ref.take if isinstance(ref, Link) else VALUE
+            if below in graph.gates and graph.gates[below][0] == node:
+                yield below, VALUE
+        yield from self.plan.mapping.readers(node)
+        owner = self.plan.expansions.owner_of(node)
+        if owner >= 0:
+            yield owner, VALUE
 
     @property
     def untaken(self) -> list[int]:

@@ -6,7 +6,7 @@ import pickle
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Piece
-from taskflow.errors import RemoteError
+from taskflow.errors import RemoteError, RunawayError, TaskCrashed, TaskError, TaskTimeout
 from taskflow.values import encode_each
 
 if TYPE_CHECKING:
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 #: Elements of a split value in one chunk: small enough to be loaded in a moment.
 SPLIT_ELEMENTS: Final = 4096
+
+
+_OURS: Final = {
+    f"{kind.__module__}.{kind.__qualname__}": kind
+    for kind in (RunawayError, TaskError, TaskTimeout, TaskCrashed)
+}
 
 
 def split(value: Any, directory: str) -> tuple[int, tuple[Piece, ...]]:
@@ -58,7 +64,9 @@ def revive(report: ErrorReport, key: str) -> BaseException:
         except Exception:  # noqa: BLE001 - its class may not exist in this process
             error = None
     if not isinstance(error, BaseException):
-        error = RemoteError(report.line)
+        # What the engine itself reports, a timeout or a lost worker, was never pickled.
+        ours = _OURS.get(report.type)
+        error = RemoteError(report.line) if ours is None else ours(report.message)
     if report.traceback:
         error.add_note(f"in task {key}, there:\n{report.traceback.rstrip()}")
     return error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import importlib
 import inspect
 import pickle
@@ -12,7 +12,7 @@ from taskflow.call import IDENTITY, KNOWN_BLOB, Code, same
 from taskflow.errors import CodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
     from taskflow.call import Batch
 
@@ -34,6 +34,7 @@ class Bodies:
         self._codes: dict[int, Code] = {}
         self._blobs: dict[int, bytes] = {}
         self._loaded: dict[int, Any] = {}
+        self._known: list[tuple[Any, Code]] = []  # what came by value, and where it is found
         self._bodies: dict[int, Body] = {IDENTITY: Body(same)}
 
     def learn(self, batch: Batch) -> None:
@@ -52,13 +53,33 @@ class Bodies:
         if code.blob >= 0:
             if code.blob not in self._loaded:
                 # One blob for all functions of a script: they share one set of globals.
-                self._loaded[code.blob] = _loaded(code.blob, self._blobs[code.blob])
+                loaded = self._loaded[code.blob] = pickle.loads(self._blobs[code.blob])
+                for index, each in enumerate(loaded):
+                    self._known.append((each, Code("", "", KNOWN_BLOB - code.blob, index)))
             found = self._loaded[code.blob][code.index]
         else:
             found = _imported(code.module, code.qualname)
         fn = getattr(found, "__taskflow_body__", found)
+        if code.blob >= 0 and getattr(type(found), "__taskflow_pipeline__", False):
+            fn = self._expanding(fn)
         retry_on, key = pickle.loads(code.policy) if code.policy else (None, None)
         return Body(fn, _finisher(fn), retry_on, key, code.timeout)
+
+    def _expanding(self, expand: Callable[..., Any]) -> Callable[..., Any]:
+        """What it traces refers to what came by value by its place: in this run, and no other."""
+
+        @functools.wraps(expand)
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            known = list(self._known)
+            for each, code in known:
+                each.__taskflow_code__ = code
+            try:
+                return expand(*args, **kwargs)
+            finally:
+                for each, _ in known:
+                    del each.__taskflow_code__
+
+        return marked
 
 
 def retryable(error: BaseException, body: Body | None) -> bool:
@@ -104,24 +125,22 @@ def _imported(module: str, qualname: str) -> Any:
     return found if outer is None else outer
 
 
-def _loaded(number: int, blob: bytes) -> list[Any]:
-    """The functions of a blob; what they trace later refers to them by where they came from."""
-    found: list[Any] = pickle.loads(blob)
-    for index, each in enumerate(found):
-        each.__taskflow_code__ = Code("", "", KNOWN_BLOB - number, index)
-    return found
-
-
 def _finisher(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
     """What turns the return value of a generator or async function into a value."""
     inner = inspect.unwrap(fn)
     if inspect.isgeneratorfunction(inner):
         return lambda value: list(value) if inspect.isgenerator(value) else value
     if inspect.iscoroutinefunction(inner):
-        return lambda value: asyncio.run(value) if inspect.iscoroutine(value) else value
+        return lambda value: _awaited(value) if inspect.iscoroutine(value) else value
     if inspect.isasyncgenfunction(inner):
-        return lambda value: asyncio.run(_drained(value))
+        return lambda value: _awaited(_drained(value))
     return None
+
+
+def _awaited(value: Coroutine[Any, Any, Any]) -> Any:
+    import asyncio  # here: it would be felt at each start of a worker
+
+    return asyncio.run(value)
 
 
 async def _drained(values: AsyncGenerator[Any]) -> list[Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-from pathlib import Path
 from typing import Final
 
 _CODE: Final = re.compile(r"(SIG[A-Z0-9]+)\(-(\d+)\)|EXIT\((\d+)\)|(-?\d+)")
+
+#: Exit code of a worker that finds its connection closed, at its own end.
+HUNG_UP: Final = 113
 
 _WORDS: Final = {
     "SIGSEGV": "segmentation fault in C code",
@@ -34,13 +36,12 @@ def cause_of_death(error: BaseException | None, *, oom: bool, disconnected: bool
     name, _, code, number = match.groups()
     if name is None and number is not None and number.startswith("-"):
         name = _signal_name(int(number[1:]))
+    if code == str(HUNG_UP) or (name == "SIGKILL" and disconnected and not oom):
+        return "it closed its connection to the engine (file descriptors closed in the task?)"
     if name is None:
         return f"exit code {code or number}: something in it called os._exit or a C exit"
     if name == "SIGKILL" and oom:
         return "SIGKILL: the kernel killed it because memory ran out"
-    if name == "SIGKILL" and disconnected:
-        # Ours: it had closed its own end of the connection.
-        return "it closed its connection to the engine (file descriptors closed in the task?)"
     words = _WORDS.get(name, "killed by a signal")
     return f"{name}: {words}" + (
         ", or by the kernel because memory ran out" if name == "SIGKILL" else ""
@@ -57,7 +58,8 @@ def _signal_name(number: int) -> str:
 def oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since it started."""
     try:
-        text = Path("/proc/vmstat").read_text(encoding="ascii")
+        with open("/proc/vmstat", encoding="ascii") as file:
+            text = file.read()
     except OSError:
         return 0
     found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)

@@ -45,6 +45,9 @@ class InlineExecutor:
     def submit(self, slot: int, batch: Batch) -> None:
         """Queue the calls of a batch."""
         del slot
+        assert self._runner is not None, "submit comes after start"
+        # At once: the engine names a function only once, and the batch may be withdrawn.
+        self._runner.know(batch)
         self._queue.append((batch, 0))
         self._unclaimed[batch.id] = sum(call.count for call in batch.calls)
 
@@ -54,12 +57,16 @@ class InlineExecutor:
         return 1 << 30
 
     def withdraw(self, slot: int) -> dict[int, int]:
-        """Take back what has not begun."""
+        """Take back what has not begun; a call that has goes on with what it had claimed."""
         del slot
         taken = {batch: count for batch, count in self._unclaimed.items() if count}
-        self._queue.clear()
         self._unclaimed.clear()
-        self._open = None
+        if self._open is None:
+            self._queue.clear()
+        else:
+            batch, index = self._queue[0]
+            self._queue.clear()
+            self._queue.append((batch._replace(calls=batch.calls[: index + 1]), index))
         return taken
 
     def kill(self, slot: int) -> None:

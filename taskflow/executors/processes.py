@@ -13,12 +13,12 @@ running is known. (loky's shared pool fails every pending future when one worker
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import pickle
 import selectors
 import signal
 import socket
+import time
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ from taskflow.call import Batch, Ended, Lost, Outcome, Output, Report, Started
 from taskflow.errors import ExecutorError
 from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, oom_kills
+from taskflow.executors.machine import check_files, cores, tame_loky, thread_caps
 from taskflow.executors.wire import EngineLink, EngineTokens
 
 if TYPE_CHECKING:
@@ -33,23 +34,10 @@ if TYPE_CHECKING:
 
 #: Workers of a slot that die in a row before they can say hello; then the executor gives up.
 START_TRIES: Final = 3
+#: Between the end of a worker's connection and its death.
+DYING_SECONDS: Final = 0.05
 #: Bytes of a dead worker's output that its report keeps.
 TAIL_BYTES: Final = 16 * 1024
-#: Thread pools of numeric libraries, which would otherwise start one thread per core and worker.
-THREAD_CAPS: Final = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-
-def cores() -> int:
-    """How many cores this process may use, after affinity and control groups."""
-    from loky import cpu_count
-
-    return int(cpu_count())
 
 
 class ProcessExecutor:
@@ -60,31 +48,31 @@ class ProcessExecutor:
     def __init__(self, workers: int | None = None) -> None:
         self.slots = workers or cores()
         self._slots: list[Slot] = []
-        self._setup: Setup | None = None
-        self._selector = selectors.DefaultSelector()
-        self._woken, self._waker = os.pipe()
-        os.set_blocking(self._woken, False)
-        os.set_blocking(self._waker, False)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
-        self._stopped = False
+        self._waker: socket.socket | None = None  # from the start to the end
 
     def start(self, setup: Setup) -> None:
-        """Start all workers; they say hello in their own time."""
+        """Start the first worker; the others start when they are given something to do."""
+        check_files(self.slots)
+        self._selector = selectors.DefaultSelector()
+        # Sockets and not a pipe: once closed they are no numbers that something else may get.
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
         for folder in ("values", "logs"):
             os.makedirs(os.path.join(setup.run_dir, folder), exist_ok=True)
-        self._setup = setup
-        _quiet_loky()
+        tame_loky()
         self._slots = [Slot(number, setup, self) for number in range(self.slots)]
-        for slot in self._slots:
-            slot.start()
+        self._slots[0].start()
 
     def submit(self, slot: int, batch: Batch) -> None:
         """Queue a batch on a slot."""
         self._slots[slot].submit(batch)
 
     def capacity(self, slot: int) -> int:
-        """How many calls can be queued on a slot at most."""
-        return self._slots[slot].tokens.capacity
+        """How many calls can be queued on any slot at most."""
+        del slot
+        return min(each.tokens.capacity for each in self._slots)
 
     def withdraw(self, slot: int) -> dict[int, int]:
         """Take back what the slot's worker has not claimed."""
@@ -100,7 +88,7 @@ class ProcessExecutor:
         for key, mask in self._selector.select(timeout):
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
-                    os.read(self._woken, 4096)
+                    self._woken.recv(4096)
                 continue
             slot: Slot = key.data
             if mask & selectors.EVENT_WRITE:
@@ -115,8 +103,10 @@ class ProcessExecutor:
 
     def wake(self) -> None:
         """Make `wait` return."""
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._waker, b".")
+        waker = self._waker
+        if waker is not None:
+            with contextlib.suppress(OSError):  # full: it wakes anyway; closed: nobody waits
+                waker.send(b".")
 
     def watch(self, slot: Slot, *, writing: bool) -> None:
         """Look at the slot's socket in `wait`."""
@@ -133,14 +123,14 @@ class ProcessExecutor:
 
     def stop(self) -> None:
         """Kill all workers and free everything."""
-        if self._stopped:
+        if self._waker is None:
             return
-        self._stopped = True
         for slot in self._slots:
             slot.close()
         self._selector.close()
-        os.close(self._woken)
-        os.close(self._waker)
+        self._woken.close()
+        self._waker.close()
+        self._waker = None
 
 
 class Slot:
@@ -152,6 +142,8 @@ class Slot:
         self._owner = owner
         self._log = os.path.join(setup.run_dir, "logs", f"slot-{number}.log")
         self._deaths_at_start = 0
+        self._future: Any = None  # there is one as long as there is a worker
+        self.tokens = EngineTokens()
 
     def start(self) -> None:
         """Start a worker; what is submitted meanwhile waits in the socket."""
@@ -159,11 +151,10 @@ class Slot:
 
         self.pid = 0
         self._killed = False
-        self._future: Any = None
         self._lost_connection = False
+        self._hung_up = False  # whether it closed the connection and lived on
         self._told = 0  # how much of its output the worker has sent
         self._oom_kills = oom_kills()
-        self.tokens = EngineTokens()
         mine, theirs = socket.socketpair()
         life, self._life = os.pipe()
         self.link = EngineLink(mine)
@@ -174,21 +165,32 @@ class Slot:
         )
         with contextlib.suppress(OSError):
             os.remove(self._log)
-        self._pool = ProcessPoolExecutor(
-            max_workers=1,
-            timeout=None,
-            initializer=worker.begin,
-            initargs=ends,
-            env=thread_caps(self._owner.slots),
-        )
-        self._future = self._pool.submit(worker.serve, self._setup, self._log)
+        try:
+            self._pool = ProcessPoolExecutor(
+                max_workers=1,
+                timeout=None,
+                initializer=worker.begin,
+                initargs=ends,
+                env=thread_caps(self._owner.slots),
+            )
+            self._future = self._pool.submit(worker.serve, self._setup, self._log)
+        except BaseException:
+            mine.close()
+            os.close(self._life)
+            raise
+        finally:
+            for end in ends:
+                end.close()
         self._future.add_done_callback(lambda _: self._owner.wake())
-        for end in ends:
-            end.close()
         self._owner.watch(self, writing=False)
 
     def submit(self, batch: Batch) -> None:
-        """Grant the tokens of a batch and send it."""
+        """Grant the tokens of a batch and send it, to a new worker if there is none."""
+        if self._future is None:
+            try:
+                self.start()
+            except OSError as error:
+                raise ExecutorError(f"worker {self.number} cannot start: {error}") from error
         self.tokens.grant(batch.id, sum(call.count for call in batch.calls))
         calls = [tuple(call) for call in batch.calls]
         self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
@@ -207,7 +209,8 @@ class Slot:
         if not is_open and not self._lost_connection:
             self._lost_connection = True
             self._owner.unwatch(self)
-            if not self.is_dead:
+            if not self._is_dying():
+                self._hung_up = True
                 self._kill_group()  # it closed its own end: nothing more can come from it
         return [report for message in messages if (report := self._report(message))]
 
@@ -232,6 +235,15 @@ class Slot:
         """Whether the worker has died: its one long call has come back."""
         return self._future is not None and self._future.done()
 
+    def _is_dying(self) -> bool:
+        """Whether the worker ends; the kernel closes its files a moment before it is dead."""
+        until = time.monotonic() + DYING_SECONDS
+        while not self.is_dead and self.pid and not _is_zombie(self.pid):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.001)
+        return True
+
     def kill(self) -> None:
         """Kill the worker's process group; `Slot.bury` reports it."""
         self._killed = True
@@ -245,16 +257,14 @@ class Slot:
             self._pool.shutdown(wait=False, kill_workers=True)
 
     def bury(self) -> Lost:
-        """Report the death of the worker and start another."""
+        """Report the death of the worker; the next batch starts another."""
         error = self._future.exception() if self._future.done() else None
         if not self.pid:
             self._deaths_at_start += 1
         elif not self._killed:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
-        cause = cause_of_death(
-            error, oom=oom_kills() > self._oom_kills, disconnected=self._lost_connection
-        )
+        cause = cause_of_death(error, oom=oom_kills() > self._oom_kills, disconnected=self._hung_up)
         tail = self._tail()
         lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed)
         self._free()
@@ -263,7 +273,7 @@ class Slot:
                 f"a worker process cannot start ({cause}), tried {START_TRIES} times"
                 + (f"; its last words:\n{tail}" if tail else "")
             )
-        self.start()
+        self.tokens = EngineTokens()
         return lost
 
     def _tail(self) -> str:
@@ -286,6 +296,7 @@ class Slot:
     def close(self) -> None:
         """End the worker and free everything, for good."""
         if self._future is None:
+            self.tokens.close()
             return
         self._kill_group()
         pool = self._pool
@@ -294,12 +305,11 @@ class Slot:
         pool.shutdown(wait=True, kill_workers=True)
 
 
-def thread_caps(workers: int) -> dict[str, str]:
-    """Environment that shares the cores among the workers, where the user has not said so."""
-    share = str(max(1, cores() // workers))
-    return {name: share for name in THREAD_CAPS if name not in os.environ}
-
-
-def _quiet_loky() -> None:
-    """Our own messages say what happened to a worker."""
-    logging.getLogger("concurrent.futures").addHandler(logging.NullHandler())
+def _is_zombie(pid: int) -> bool:
+    """Whether a child is dead, without taking its exit code away from loky."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

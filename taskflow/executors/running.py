@@ -82,14 +82,18 @@ class Runner:
         self.on_end: Callable[[str], None] = _nothing
         #: Raises `TaskTimeout` in this thread when a body takes too long; None where the
         #: engine kills the worker instead.
+        self.limited: Callable[[float], AbstractContextManager[None]] | None = None
         #: The first exception that a body raised, kept where bodies run in the engine's process.
         self.first_error: BaseException | None = None
-        self.limited: Callable[[float], AbstractContextManager[None]] | None = None
 
     def learn(self, batch: Batch) -> None:
         """Take note of the functions that come with a batch; forget the last batch's values."""
-        self._bodies.learn(batch)
+        self.know(batch)
         self._made.clear()
+
+    def know(self, batch: Batch) -> None:
+        """Take note of the functions that come with a batch."""
+        self._bodies.learn(batch)
 
     def run(self, call: Call, claim: Callable[[int], int]) -> Iterator[Outcome]:
         """Run a call and yield how it ended; claims each body before it begins.
@@ -331,7 +335,7 @@ def _placed(
     # Values beyond the slots have filled holes while the payload was loaded.
     for where, value in zip(slots, values, strict=False):
         if where == "*":
-            placed = [*value, *placed]
+            placed = [*placed, *value]  # after the instance of a method
         elif isinstance(where, int):
             placed[where] = value
         else:

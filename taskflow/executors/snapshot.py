@@ -6,12 +6,12 @@ after an edit, serves its imports from there. Lines in tracebacks come from ther
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import linecache
+import os
 import pickle
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class Source(NamedTuple):
     is_package: bool
 
 
-class SnapshotFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds and loads the modules of a snapshot."""
+class SnapshotFinder:
+    """Finds the modules of a snapshot; an entry of `sys.meta_path`."""
 
     def __init__(self, sources: dict[str, Source]) -> None:
         self._sources = sources
@@ -45,27 +45,29 @@ class SnapshotFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         source = self._sources.get(fullname)
         if source is None:
             return None
-        spec = importlib.machinery.ModuleSpec(
-            fullname, self, origin=source.path, is_package=source.is_package
+        # What is not in the snapshot (data, C extensions) is still found beside a package.
+        beside = [os.path.dirname(source.path)] if source.is_package else None
+        loader = SnapshotLoader(fullname, source)
+        return spec_from_file_location(
+            fullname, source.path, loader=loader, submodule_search_locations=beside
         )
-        spec.has_location = True
-        if source.is_package:
-            # What is not in the snapshot (data, C extensions) is still found beside it.
-            spec.submodule_search_locations = [source.path.rpartition("/")[0]]
-        return spec
 
-    def get_source(self, fullname: str) -> str:
-        """The source text of a module."""
-        return importlib.util.decode_source(self._sources[fullname].text)
 
-    def is_package(self, fullname: str) -> bool:
-        """Whether a module of the snapshot is a package."""
-        return self._sources[fullname].is_package
+class SnapshotLoader(SourceFileLoader):
+    """Loads a module from its source in the snapshot, under its own path."""
+
+    def __init__(self, fullname: str, source: Source) -> None:
+        super().__init__(fullname, source.path)
+        self._text = source.text
+
+    def get_data(self, path: str) -> bytes:
+        """The source of the module; any other file as it is today."""
+        return self._text if path == self.path else super().get_data(path)
 
     def get_code(self, fullname: str) -> CodeType:
-        """The compiled module, under its own path."""
-        source = self._sources[fullname]
-        return compile(source.text, source.path, "exec", dont_inherit=True)
+        """The compiled module; never from a cache of today's file."""
+        del fullname
+        return self.source_to_code(self._text, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code; a `taskflow.run` at its top level ends the import there."""

@@ -11,6 +11,7 @@ worker, which runs the call, or by the engine, which has thereby withdrawn it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -26,6 +27,8 @@ _LENGTH: Final = struct.Struct("<Q")
 _TOKEN: Final = struct.Struct("<I")
 #: Asked of the kernel for the token pipe; it may give less.
 _PIPE_BYTES: Final = 1 << 20
+#: What a pipe holds at the least where the kernel cannot be asked.
+_PIPE_BYTES_ELSEWHERE: Final = 1 << 14
 _READ_BYTES: Final = 1 << 18
 
 
@@ -134,13 +137,12 @@ class EngineTokens:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self._writer, False)
-        try:
+        with contextlib.suppress(AttributeError, OSError):  # not Linux; above the user's limit
             fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            size = fcntl.fcntl(self._writer, fcntl.F_GETPIPE_SZ)
-        except (AttributeError, OSError):  # not Linux, or above the user's limit
-            size = 1 << 16
-        #: How many tokens fit at most.
-        self.capacity = size // _TOKEN.size - 1024
+        get_size = getattr(fcntl, "F_GETPIPE_SZ", None)
+        size = fcntl.fcntl(self._writer, get_size) if get_size else _PIPE_BYTES_ELSEWHERE
+        #: How many tokens fit at most; a part stays free, since the kernel fills whole pages.
+        self.capacity = size * 15 // 16 // _TOKEN.size
 
     def grant(self, batch: int, count: int) -> None:
         """Allow the worker to run `count` calls of a batch."""
@@ -161,9 +163,11 @@ class EngineTokens:
             found.update(batch for (batch,) in _TOKEN.iter_unpack(data))
 
     def close(self) -> None:
-        """Close both ends."""
-        os.close(self.reader)
-        os.close(self._writer)
+        """Close both ends; safe to call twice."""
+        if self.reader >= 0:
+            os.close(self.reader)
+            os.close(self._writer)
+        self.reader = self._writer = -1
 
 
 class WorkerTokens:

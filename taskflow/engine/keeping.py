@@ -1,0 +1,61 @@
+"""How long values are kept in memory: until every node that may read them has ended.
+
+Consumers that are tried again, or lose their worker, have not ended: they find their inputs. The
+inputs of the run's result, and what a dynamic call will hand on, stay for good.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskflow.graph.graph import node_of, sources_of
+
+if TYPE_CHECKING:
+    from taskflow.engine.plan import Plan
+
+
+class Keeping:
+    """Counts the readers of each value that have not ended."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        #: By node; a value that stays for good has one reader that never ends.
+        self.readers: list[int] = []
+
+    def adopt(self, first: int) -> None:
+        """Take in the nodes from `first` on: a whole graph, or the fragment of a dynamic call."""
+        graph, readers = self._plan.graph, self.readers
+        readers += [0] * (len(graph) - first)
+        for node in range(first, len(graph)):
+            for above in self._read_by(node):
+                readers[above] += 1
+            if node in graph.gates:  # a truth is small, and asked for until the end
+                readers[graph.gates[node][0]] += 1
+        if first:
+            readers[-1] += 1
+        elif graph.result is not None:
+            for ref in graph.result[1]:
+                readers[node_of(ref)] += node_of(ref) >= 0
+
+    def _read_by(self, node: int) -> list[int]:
+        graph = self._plan.graph
+        read = [above for above in map(node_of, graph.inputs[node]) if above >= 0]
+        return read + sources_of(graph.maps[node]) if node in graph.maps else read
+
+    def ended(self, node: int) -> None:
+        """A node ended: it reads its inputs no more."""
+        run = self._plan.mapping.runs.get(node)
+        if run is not None:
+            for source in run.sources:
+                if source.upstream is None:
+                    source.pieces.drop()
+        for above in self._read_by(node):
+            self.readers[above] -= 1
+            if not self.readers[above]:
+                self._drop(above)
+
+    def _drop(self, node: int) -> None:
+        self._plan.value[node] = None
+        run = self._plan.mapping.runs.get(node)
+        if run is not None:
+            run.values.drop()
