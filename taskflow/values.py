@@ -93,7 +93,11 @@ def _cloud_dumps(
     import cloudpickle  # here: most programs never need it, and it costs 10 ms to import
 
     known = cloudpickle.Pickler.dispatch_table
-    ours = {io.TextIOWrapper: _file_reducer(known), _CACHE: _reduce_cache, **(reducers or {})}
+    ours: dict[Any, Any] = {
+        io.TextIOWrapper: _file_reducer(known),
+        _CACHE: _reduce_cache,
+        **(reducers or {}),
+    }
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         # Of the class: the pickler in C reads it when it is made.

@@ -16,6 +16,7 @@ from taskflow.call import (
     ASK_SPLIT,
     ASK_TRUTH,
     IDENTITY,
+    Batch,
     Failed,
     Gathered,
     Made,
@@ -440,3 +441,15 @@ def test_stopping_ends_what_runs(executor, tmp_path):
     driver.submit(*[driver.call(work) for _ in range(50)])
     driver.wait()
     executor.stop()
+
+
+def test_a_function_that_came_with_withdrawn_work_is_known_later(driver):
+    """The engine names a function once for each worker, whatever becomes of that batch."""
+    call = driver.call(len, [1, 2])
+    driver.submit(call)
+    driver.withdraw()
+    driver.finish()
+    driver.given[0] += 1
+    driver.executor.submit(0, Batch(10**6, (call,)))  # without its function
+    (outcome,) = driver.finish()
+    assert decode(outcome.value) == 2
