@@ -187,6 +187,8 @@ class SimulatedExecutor:
                 element = call.first + count - 1
                 self._flush(slot)
                 self._reports.append(Started(slot.number, call.node, element))
+        if slot.step is None:  # what came after was withdrawn
+            self._flush(slot)
 
     @staticmethod
     def _advance(slot: _Slot, batch: Batch, call: Call, count: int) -> None:
