@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.ring_long  # it measures
+
 ROOT = Path(__file__).parent.parent
 
 WORKS = ["start-up", "fan-out", "map", "chain", "work"]

@@ -507,6 +507,7 @@ def test_a_pipeline_that_calls_itself_is_one_frame():
     assert "walk ×400" in drawn.source
 
 
+@pytest.mark.ring_long
 @pytest.mark.parametrize("shape", ["chain", "fan-in", "gathers", "nested"])
 def test_drawing_takes_time_in_proportion(shape):
     """A hundred thousand nodes take a second or two, however they hang together."""

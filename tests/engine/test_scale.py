@@ -16,6 +16,8 @@ from taskflow import outcome, task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.ring_long  # it counts the steps of many thousands of tasks
+
 
 @task
 def one(*xs):

@@ -17,6 +17,8 @@ import taskflow
 from taskflow import pipeline, task
 from taskflow.errors import ExecutorError, TaskCrashed, TaskTimeout
 
+pytestmark = pytest.mark.ring_kill  # it kills workers
+
 
 @pytest.fixture
 def ledger(tmp_path):

@@ -11,6 +11,8 @@ import taskflow
 from taskflow import RunCancelled, pipeline, task
 from taskflow.events import RunEnded
 
+pytestmark = pytest.mark.ring_kill  # it interrupts whole programs
+
 TWO_STEPS = """
 @task
 def first(n):
