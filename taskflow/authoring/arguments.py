@@ -126,12 +126,15 @@ class Taker:
         payload, holes = self._pickled(placed, named, slots, called)
         if len(payload) < CONSTANT_BYTES:
             return payload, (*inputs, *holes)
+        before = len(slots)
         for where, value in _positions(placed, named):
             constant = None if type(value) in SCALARS else self._constant(value)
             if constant is not None:
                 slots.append(where)
                 inputs.append(constant)
                 self._put(placed, named, where, None)
+        if len(slots) == before:
+            return payload, (*inputs, *holes)
         payload, holes = self._pickled(placed, named, slots, called)
         return payload, (*inputs, *holes)
 

@@ -285,9 +285,9 @@ class Slot:
         except OSError:
             return ""
 
-    def _free(self) -> None:
+    def _free(self, *, wait: bool = False) -> None:
         self._owner.unwatch(self)
-        self._pool.shutdown(wait=False, kill_workers=True)
+        self._pool.shutdown(wait=wait, kill_workers=True)
         self.link.sock.close()
         self.tokens.close()
         os.close(self._life)
@@ -299,10 +299,8 @@ class Slot:
             self.tokens.close()
             return
         self._kill_group()
-        pool = self._pool
-        self._free()
         # Joins loky's threads, so that nothing of this run is left when the next one starts.
-        pool.shutdown(wait=True, kill_workers=True)
+        self._free(wait=True)
 
 
 def _is_zombie(pid: int) -> bool:
