@@ -161,6 +161,8 @@ class Code:
     #: the pickled `(retry_on, key)`, when one of them is given
     policy: bytes = b""
     timeout: float = 0.0
+    #: how many values the task says it returns; 0 if it does not say
+    outputs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

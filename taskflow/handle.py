@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -111,7 +112,7 @@ class Run:
         self._ended = threading.Event()
         self._crash: BaseException | None = None
         self._alone = False  # whether it runs in a thread of its own
-        self._remove = weakref.finalize(self, shutil.rmtree, setup.run_dir, ignore_errors=True)
+        self._remove = weakref.finalize(self, _remove, setup.run_dir, os.getpid())
 
     # --- running ---
 
@@ -137,7 +138,7 @@ class Run:
         from taskflow.executors.failing import preview
 
         shown = tuple((name, preview(value)) for name, value in self.params)
-        kind = type(self._executor).__name__.removesuffix("Executor").lower()
+        kind = getattr(self._executor, "name", type(self._executor).__name__)
         now = self._clock.now()
         self._plan.events.insert(
             0, RunStarted(self.id, self.pipeline, shown, now, kind, self._executor.slots)
@@ -146,7 +147,7 @@ class Run:
             self._executor.start(self._setup)
             if self._alone:
                 with contextlib.suppress(RuntimeError):  # the program ends already
-                    _AT_EXIT(_at_exit, weakref.ref(self))
+                    _AT_EXIT(_at_exit, weakref.ref(self), os.getpid())
             self._engine.run()
             self.state = self._final_state()
         except BaseException as error:
@@ -351,7 +352,13 @@ class Run:
         return counts
 
 
-def _at_exit(found: weakref.ref[Run]) -> None:
+def _remove(run_dir: str, owner: int) -> None:
+    """Remove the files of a run, unless this is a fork of the process that it belongs to."""
+    if os.getpid() == owner:
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _at_exit(found: weakref.ref[Run], owner: int) -> None:
     run = found()
-    if run is not None:
+    if run is not None and os.getpid() == owner:
         run.interrupt_at_exit()

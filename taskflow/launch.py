@@ -69,19 +69,12 @@ def prepare(
             facts.scheduled_time,
             log_level=_log_level(),
         )
+        listeners = listeners or _default_listeners(settings)
+        limits = Limits(settings.fail_fast, settings.timeout)
+        return Run(pipeline, params, graph, executor, setup, limits, listeners)
     except BaseException:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
-    listeners = listeners or _default_listeners(settings)
-    return Run(
-        pipeline,
-        params,
-        graph,
-        executor,
-        setup,
-        Limits(settings.fail_fast, settings.timeout),
-        listeners,
-    )
 
 
 def _executor(settings: Settings) -> Executor:

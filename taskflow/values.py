@@ -34,6 +34,9 @@ SCALARS: Final = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 #: Below this, a copy is cheaper than the bookkeeping of a buffer of its own.
 BUFFER_BYTES: Final = 64 * 1024
+#: Elements of maps share a chunk up to about this size: a body that needs one of them loads all
+#: before it.
+CHUNK_BYTES: Final = 32 * 1024
 #: From here on a value goes to a file instead of through the engine.
 LARGE_BYTES: Final = 1024 * 1024
 _ALIGN: Final = 64
@@ -228,21 +231,44 @@ def encode_each(
 ) -> list[Piece]:
     """Objects as chunks of independent values; one with large buffers gets its own chunk."""
     if SCALARS.issuperset(map(type, values)):
-        data = pickle.dumps(list(values), 5)
-        chunk = Chunk(_inline_or_stored(data, directory), whole=True)
-        return [Piece(chunk, 0, len(values))]
+        return _scalars(list(values), directory)
     pieces: list[Piece] = []
     parts: list[bytes] = []
+    size = 0
     for value in values:
         buffers: list[pickle.PickleBuffer] = []
         data = dumps(value, buffers, reducers)
         if not buffers:
             parts.append(data)
+            size += len(data)
+            if size >= CHUNK_BYTES:
+                _close(parts, pieces, directory)
+                size = 0
             continue
         _close(parts, pieces, directory)
         pieces.append(Piece(Chunk(store(data, buffers, directory), whole=False), 0, 1))
     _close(parts, pieces, directory)
     return pieces
+
+
+def _scalars(values: list[object], directory: str) -> list[Piece]:
+    data = pickle.dumps(values, 5)
+    if len(data) < CHUNK_BYTES or len(values) <= 1:
+        chunk = Chunk(_inline_or_stored(data, directory), whole=True)
+        return [Piece(chunk, 0, len(values))]
+    # In steps of about the right size; halving would pickle everything several times.
+    step = max(1, len(values) * CHUNK_BYTES // (2 * len(data)))
+    parts = (values[start : start + step] for start in range(0, len(values), step))
+    return [piece for part in parts for piece in _bounded(part, directory)]
+
+
+def _bounded(values: list[object], directory: str) -> list[Piece]:
+    """A chunk of scalars, or several if these few are larger than the others."""
+    data = pickle.dumps(values, 5)
+    if len(data) < CHUNK_BYTES or len(values) <= 1:
+        return [Piece(Chunk(_inline_or_stored(data, directory), whole=True), 0, len(values))]
+    half = len(values) // 2
+    return [*_bounded(values[:half], directory), *_bounded(values[half:], directory)]
 
 
 def _close(parts: list[bytes], pieces: list[Piece], directory: str) -> None:

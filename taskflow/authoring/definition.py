@@ -170,7 +170,10 @@ class Definition:
         wants = policy.on is not None or chosen.key is not None
         timeout = None if chosen.timeout is None else seconds(chosen.timeout)
         code = dataclasses.replace(
-            code, policy=dumps((policy.on, chosen.key)) if wants else b"", timeout=timeout or 0.0
+            code,
+            policy=dumps((policy.on, chosen.key)) if wants else b"",
+            timeout=timeout or 0.0,
+            outputs=chosen.outputs or 0,
         )
         return TaskSpec(
             name=self.name,

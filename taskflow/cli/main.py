@@ -83,8 +83,21 @@ def main(args: Sequence[str] | None = None) -> None:
     sys.exit(exit_code(args))
 
 
+def _open_closed_streams() -> None:
+    """Write into nothing where the shell has closed a stream (`2>&-`)."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Takes the lowest number that is free; workers, too, must find something there.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
 def exit_code(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    _open_closed_streams()
     try:
         check_is_ours()
     except ImportError as error:

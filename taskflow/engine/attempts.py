@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Attempts:
     def __init__(self, draw: Callable[[], float] | None = None) -> None:
         self.draw = draw or (lambda: 0.5)
         self.tries: dict[Unit, tuple[int, int]] = {}  # failures, losses
+        self.postponed: Counter[Unit] = Counter()  # how often each came back later, as it asked
         #: Units that were in flight when a worker died; they run alone from then on.
         self.alone: set[Unit] = set()
         self._timers: list[tuple[float, int, Work]] = []
@@ -43,12 +45,12 @@ class Attempts:
     def number(self, unit: Unit) -> int:
         """Which attempt the next, or the running, one is."""
         failures, losses = self.tries.get(unit, (0, 0))
-        return 1 + failures + losses
+        return 1 + failures + losses + self.postponed[unit]
 
     def last(self, unit: Unit) -> int:
         """Which attempt was the last one of a unit that has failed; 1 if it never did."""
         failures, losses = self.tries.get(unit, (1, 0))
-        return max(1, failures + losses)
+        return max(1, failures + losses) + self.postponed[unit]
 
     # --- waiting for the next one ---
 

@@ -34,7 +34,8 @@ class Calls:
         node, first, count, ask = work
         key = plan.key_of(node)
         attempts = plan.attempts
-        attempt = attempts.number((node, first)) if attempts.tries and count == 1 else 1
+        retried = attempts.tries or attempts.postponed
+        attempt = attempts.number((node, first)) if retried and count == 1 else 1
         if graph.kind[node] in (MAP, FLAT) and (first < -1 or graph.kind[node] == FLAT):
             return Call(node, IDENTITY, key, HAND_ON, (self._to_split(work),), attempt, ask, first)
         spec = graph.spec[node]

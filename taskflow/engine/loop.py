@@ -75,6 +75,7 @@ class Engine:
         self._cancel_why = ""
         self._kill_at: float | None = None
         self._stopping = False
+        self._has_killed = False
 
     # --- from outside, also from other threads and signal handlers ---
 
@@ -218,12 +219,17 @@ class Engine:
                 self.dispatcher.withdrawn(slot, self.executor.withdraw(slot))
         running = sum(slot.units for slot in self.dispatcher.slots)
         if running and self._cancel_why in {"cancel", "interrupt"}:
-            self.plan.events.append(RunNoticed(f"stopping: {running} running, nothing new begins"))
+            grace = max(0.0, (self._kill_at or 0.0) - self.clock.monotonic())
+            again = "; Ctrl-C again ends it now" if self._cancel_why == "interrupt" else ""
+            text = f"stopping: nothing new begins, {running} running may take {grace:.0f} s{again}"
+            self.plan.events.append(RunNoticed(text))
 
     def _kill_running(self) -> None:
+        """End what runs; clean-up only when it is asked for once more."""
         self._kill_at = None
+        every, self._has_killed = self._has_killed, True
         for slot, state in enumerate(self.dispatcher.slots):
-            if state.queue and not self._is_cleanup(state.queue[0].work.node):
+            if state.queue and (every or not self._is_cleanup(state.queue[0].work.node)):
                 self._kill(slot, "cancel")
 
     def _is_cleanup(self, node: int) -> bool:

@@ -28,7 +28,7 @@ from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
 from taskflow.engine.rules import RUN
 from taskflow.engine.taking import Taking
-from taskflow.engine.work import ASKS, Work
+from taskflow.engine.work import ASKS, Work, place_in_trace
 from taskflow.events import (
     BAD,
     CANCELLED,
@@ -106,12 +106,11 @@ class Plan(Facts):
         for node in range(first, first + count):
             if graph.kind[node] in (MAP, FLAT):
                 self.mapping.add(node)
-        # The stack is worked off from its end: last node first gives the order of the trace.
-        self._due.extend(node for node in reversed(range(first, len(graph))) if self._is_due(node))
+        before = len(self.ready)
+        self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
         self._settle()
-
-    def _is_due(self, node: int) -> bool:
-        return not self.waiting[node]
+        # The stack is worked off from its end: last node first gives the order of the trace.
+        self.ready[before:] = sorted(self.ready[before:], key=place_in_trace, reverse=True)
 
     # --- outcomes enter ---
 
@@ -125,7 +124,10 @@ class Plan(Facts):
             self.give_back(Work(node, first, count, self.ask_of(node, first)))
         elif state == RETRY_LATER:
             delay, why = value
-            self._retry(Work(node, first, 1, self.ask_of(node, first)), now + delay, delay, why, 0)
+            work = Work(node, first, 1, self.ask_of(node, first))
+            attempt = self.attempts.number((node, first))
+            self.attempts.postponed[node, first] += 1
+            self._retry(work, now + delay, delay, why, attempt)
         elif state in BAD:
             for element in range(first, first + count):
                 self.fail(node, element, state, value, now, outcome.seconds / count)

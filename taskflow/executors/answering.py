@@ -6,7 +6,14 @@ import pickle
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Piece
-from taskflow.errors import RemoteError, RunawayError, TaskCrashed, TaskError, TaskTimeout
+from taskflow.errors import (
+    RemoteError,
+    ResultError,
+    RunawayError,
+    TaskCrashed,
+    TaskError,
+    TaskTimeout,
+)
 from taskflow.values import encode_each
 
 if TYPE_CHECKING:
@@ -50,9 +57,38 @@ def refusal(value: object) -> str:
 
 def follow(value: Any, path: tuple[tuple[str, Any], ...]) -> Any:
     """The item or field of a value that a lifted future stands for."""
+    taken = ""
     for kind, step in path:
-        value = getattr(value, step) if kind == "field" else value[step]
+        text = f".{step}" if kind == "field" else f"[{step!r}]"
+        try:
+            value = getattr(value, step) if kind == "field" else value[step]
+        except Exception as error:
+            raise ResultError(
+                f"what was passed on as `...{taken}{text}` is not there: "
+                f"{type(error).__name__}: {error}; the value is {_described(value)}"
+            ) from error
+        taken += text
     return value
+
+
+def _described(value: Any) -> str:
+    kind = type(value).__name__
+    if isinstance(value, dict):
+        return f"a dict with the keys {', '.join(map(repr, list(value)[:8]))}"
+    size = f" of {len(value)}" if isinstance(value, (list, tuple)) else ""
+    return f"a {kind}{size}"
+
+
+def check_outputs(value: Any, count: int) -> None:
+    """Raise when a task with `outputs=count` returns another number of values."""
+    try:
+        found = len(value)
+    except TypeError:
+        raise ResultError(
+            f"it has outputs={count}, but returned one {type(value).__name__}"
+        ) from None
+    if found != count:
+        raise ResultError(f"it has outputs={count}, but returned {found} values")
 
 
 def revive(report: ErrorReport, key: str) -> BaseException:

@@ -25,6 +25,7 @@ class Body(NamedTuple):
     retry_on: Any = None
     key: Callable[..., Any] | None = None
     timeout: float = 0.0
+    outputs: int = 0
 
 
 class Bodies:
@@ -63,7 +64,7 @@ class Bodies:
         if code.blob >= 0 and getattr(type(found), "__taskflow_pipeline__", False):
             fn = self._expanding(fn)
         retry_on, key = pickle.loads(code.policy) if code.policy else (None, None)
-        return Body(fn, _finisher(fn), retry_on, key, code.timeout)
+        return Body(fn, _finisher(fn), retry_on, key, code.timeout, code.outputs)
 
     def _expanding(self, expand: Callable[..., Any]) -> Callable[..., Any]:
         """What it traces refers to what came by value by its place: in this run, and no other."""

@@ -11,6 +11,11 @@ _CODE: Final = re.compile(r"(SIG[A-Z0-9]+)\(-(\d+)\)|EXIT\((\d+)\)|(-?\d+)")
 #: Exit code of a worker that finds its connection closed, at its own end.
 HUNG_UP: Final = 113
 
+#: Frames below the body of a task: ours, loky's, and the interpreter's start.
+_FOREIGN_FRAME: Final = re.compile(
+    r'File "(<frozen |[^"]*/(taskflow/executors|loky|multiprocessing|ctypes)/)'
+)
+
 _WORDS: Final = {
     "SIGSEGV": "segmentation fault in C code",
     "SIGBUS": "bus error in C code, or a full /dev/shm or disk under a memory map",
@@ -64,3 +69,14 @@ def oom_kills() -> int:
         return 0
     found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
     return int(found.group(1)) if found else 0
+
+
+def last_words(text: str) -> str:
+    """What a dead worker wrote last; of the stacks that faulthandler prints, the user's frames."""
+    own, mark, dump = text.partition("Fatal Python error: ")
+    if not mark:
+        return text
+    head, _, current = dump.partition("Current thread ")
+    frames = [line for line in current.splitlines() if line.startswith("  File ")]
+    mine = [line for line in frames if not _FOREIGN_FRAME.search(line)]
+    return "\n".join([f"{own}{mark}{head.splitlines()[0]}", *mine]) + "\n"

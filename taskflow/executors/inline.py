@@ -24,6 +24,7 @@ REPORT_SECONDS: Final = 0.02
 class InlineExecutor:
     """One slot, in this thread: a `wait` runs calls; output goes where it always goes."""
 
+    name = "inline"
     slots = 1
     can_kill = False
 

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import threading
+import warnings
 from typing import TYPE_CHECKING, Final
 
 from taskflow.errors import ExecutorError
@@ -77,6 +78,8 @@ def tame_loky() -> None:
 
     with _environment("PYTHONWARNINGS", "ignore:resource_tracker"):
         resource_tracker.ensure_running()  # it cleans up after a kill, and need not talk about it
+    # It looks for children with `pgrep`, which small images lack; here process groups are killed.
+    warnings.filterwarnings("ignore", message="Failed to kill subprocesses on this platform")
     logger = logging.getLogger("concurrent.futures")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())

@@ -19,17 +19,20 @@ import selectors
 import signal
 import socket
 import time
+import weakref
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Batch, Ended, Lost, Outcome, Output, Report, Started
 from taskflow.errors import ExecutorError
 from taskflow.executors import worker
-from taskflow.executors.deaths import cause_of_death, oom_kills
+from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
 from taskflow.executors.machine import check_files, cores, tame_loky, thread_caps
 from taskflow.executors.wire import EngineLink, EngineTokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from taskflow.call import Setup
 
 #: Workers of a slot that die in a row before they can say hello; then the executor gives up.
@@ -43,6 +46,7 @@ TAIL_BYTES: Final = 16 * 1024
 class ProcessExecutor:
     """Worker processes, one for each slot."""
 
+    name = "processes"
     can_kill = True
 
     def __init__(self, workers: int | None = None) -> None:
@@ -173,7 +177,8 @@ class Slot:
                 initargs=ends,
                 env=thread_caps(self._owner.slots),
             )
-            self._future = self._pool.submit(worker.serve, self._setup, self._log)
+            with _without_ctrl_c():
+                self._future = self._pool.submit(worker.serve, self._setup, self._log)
         except BaseException:
             mine.close()
             os.close(self._life)
@@ -183,6 +188,7 @@ class Slot:
                 end.close()
         self._future.add_done_callback(lambda _: self._owner.wake())
         self._owner.watch(self, writing=False)
+        _started.add(self)
 
     def submit(self, batch: Batch) -> None:
         """Grant the tokens of a batch and send it, to a new worker if there is none."""
@@ -259,12 +265,13 @@ class Slot:
     def bury(self) -> Lost:
         """Report the death of the worker; the next batch starts another."""
         error = self._future.exception() if self._future.done() else None
+        cause = cause_of_death(error, oom=oom_kills() > self._oom_kills, disconnected=self._hung_up)
         if not self.pid:
-            self._deaths_at_start += 1
+            # One that was killed says nothing about whether the next one can start.
+            self._deaths_at_start += not cause.startswith("SIG")
         elif not self._killed:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
-        cause = cause_of_death(error, oom=oom_kills() > self._oom_kills, disconnected=self._hung_up)
         tail = self._tail()
         lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed)
         self._free()
@@ -281,7 +288,7 @@ class Slot:
         try:
             with open(self._log, "rb") as file:
                 file.seek(max(self._told, os.path.getsize(self._log) - TAIL_BYTES))
-                return file.read().decode("utf-8", "backslashreplace")
+                return last_words(file.read().decode("utf-8", "backslashreplace"))
         except OSError:
             return ""
 
@@ -292,6 +299,12 @@ class Slot:
         self.tokens.close()
         os.close(self._life)
         self._future = None
+
+    def let_go(self) -> None:
+        """Close the ends of this slot in a fork of its process, which has no part in the run."""
+        if self._future is not None:
+            os.close(self._life)
+            self.link.sock.close()
 
     def close(self) -> None:
         """End the worker and free everything, for good."""
@@ -311,3 +324,26 @@ def _is_zombie(pid: int) -> bool:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return True
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile do not see Ctrl-C until they say how to take it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# Slots with a worker, for a fork of this process: it must not hold their life pipes open.
+_started: weakref.WeakSet[Slot] = weakref.WeakSet()
+
+
+def _let_go_after_fork() -> None:
+    for slot in list(_started):
+        slot.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_after_fork)

@@ -37,7 +37,7 @@ from taskflow.errors import (
     WorkerFault,
 )
 from taskflow.events import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
-from taskflow.executors.answering import follow, revive, split
+from taskflow.executors.answering import check_outputs, follow, revive, split
 from taskflow.executors.bodies import Bodies, named, retryable
 from taskflow.executors.failing import report_of
 from taskflow.policies import seconds
@@ -147,10 +147,16 @@ class Runner:
     def _called(self, body: Body, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if body.timeout and self.limited is not None:
             with self.limited(body.timeout):
-                value = body.fn(*args, **kwargs)
-                return value if body.finish is None else body.finish(value)
-        value = body.fn(*args, **kwargs)
-        return value if body.finish is None else body.finish(value)
+                return self._finished(body, body.fn(*args, **kwargs))
+        return self._finished(body, body.fn(*args, **kwargs))
+
+    @staticmethod
+    def _finished(body: Body, value: Any) -> Any:
+        if body.finish is not None:
+            value = body.finish(value)
+        if body.outputs:
+            check_outputs(value, body.outputs)
+        return value
 
     def _answer(self, call: Call, value: Any) -> Any:
         if call.ask == ASK_TRUTH:

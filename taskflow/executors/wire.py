@@ -141,8 +141,9 @@ class EngineTokens:
             fcntl.fcntl(self._writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         get_size = getattr(fcntl, "F_GETPIPE_SZ", None)
         size = fcntl.fcntl(self._writer, get_size) if get_size else _PIPE_BYTES_ELSEWHERE
-        #: How many tokens fit at most; a part stays free, since the kernel fills whole pages.
-        self.capacity = size * 15 // 16 // _TOKEN.size
+        #: How many tokens fit at most; half stays free, since the kernel fills whole pages and a
+        #: write that does not fit into the last one begins a new one.
+        self.capacity = size // 2 // _TOKEN.size
 
     def grant(self, batch: int, count: int) -> None:
         """Allow the worker to run `count` calls of a batch."""

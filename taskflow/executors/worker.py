@@ -57,6 +57,7 @@ def begin(connection: Connection, tokens: Connection, life: Connection) -> None:
         os.set_inheritable(end.fileno(), False)  # a subprocess of a task must not hold them
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while it started
     die_with_engine(life.fileno())
 
 

@@ -150,7 +150,7 @@ class TaskSpec:
     doc: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Graph:
     """A traced pipeline: columns by node, tables by index, and the structure of its result."""
 
@@ -182,6 +182,11 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    def __repr__(self) -> str:
+        maps = sum(kind == MAP for kind in self.kind)
+        calls = sum(kind in (TASK, DYNAMIC) for kind in self.kind)
+        return f"<graph of {self.pipeline}: {calls:,} calls, {maps:,} maps>"
 
     def add(
         self,

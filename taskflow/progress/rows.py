@@ -200,7 +200,8 @@ def _sign(row: Row, now: float | None, *, over: bool = False) -> Span:
     if row.done or row.broken or over:
         if row.bad:
             return ("✘", "red")
-        return ("✔", "green") if row.good else ("–", "dim")
+        unmet = row.states.get(events.UPSTREAM_FAILED, 0) + row.states.get(events.CANCELLED, 0)
+        return ("✔", "green") if row.good and not unmet else ("–", "dim")
     if row.began is None and not row.ended:
         return ("○", "dim")
     turn = 0 if now is None else int(now * _TURNS) % len(_SPINNER)
