@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.ring_programs
+
 # The helper is edited, and the worker dies, while the run goes on.
 EDITED = """
 from helpers import helper
