@@ -221,7 +221,7 @@ class Engine:
         if running and self._cancel_why in {"cancel", "interrupt"}:
             grace = max(0.0, (self._kill_at or 0.0) - self.clock.monotonic())
             again = "; Ctrl-C again ends it now" if self._cancel_why == "interrupt" else ""
-            text = f"stopping: nothing new begins, {running} running may take {grace:.0f} s{again}"
+            text = f"stopping: {running} running may take {grace:.0f} s, nothing new begins{again}"
             self.plan.events.append(RunNoticed(text))
 
     def _kill_running(self) -> None:

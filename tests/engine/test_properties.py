@@ -316,7 +316,7 @@ def test_runs_in_processes_end_as_the_rules_say(journal, recipe):
 
 
 @pytest.mark.ring_long
-@settings(max_examples=100, **REAL)
+@settings(max_examples=40, **REAL)
 @given(recipe=recipes(REAL_FATES, most=12, timeouts=False))
 def test_many_runs_in_processes_end_as_the_rules_say(journal, recipe):
     """Many random pipelines, in two worker processes."""
