@@ -60,7 +60,7 @@ class SlotState:
         self.exclusive = False  # runs something that must be alone
         self.deadline: float | None = None
         self.reported = 0.0  # when it was last heard of, or given work while idle
-        self.killed_for = ""  # "timeout" or "cancel"
+        self.killed_for = ""  # "timeout", "cancel", or "end": clean-up, too
         self.known_codes = 0
         self.known_blobs = 0
 
@@ -275,7 +275,7 @@ class Dispatcher:
         slot.known_codes = slot.known_blobs = 0
         only = sum(work.count for work in suspects) == 1
         for work in reversed(suspects):
-            if reason == "cancel" and self.plan.is_stopped(work.node):
+            if reason == "end" or (reason == "cancel" and self.plan.is_stopped(work.node)):
                 self.limiter.release(work, work.count)
                 for element in range(work.count):
                     self.plan.stop_running(work.node, work.first + element)

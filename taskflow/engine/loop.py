@@ -230,7 +230,7 @@ class Engine:
         every, self._has_killed = self._has_killed, True
         for slot, state in enumerate(self.dispatcher.slots):
             if state.queue and (every or not self._is_cleanup(state.queue[0].work.node)):
-                self._kill(slot, "cancel")
+                self._kill(slot, "end" if every else "cancel")
 
     def _is_cleanup(self, node: int) -> bool:
         spec = self.plan.spec_of(node)

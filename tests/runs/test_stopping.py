@@ -73,6 +73,44 @@ def test_a_second_ctrl_c_ends_everything_now(program):
     assert "Traceback" not in program.err
 
 
+HANGING_CLEANUP = """
+@task
+def work():
+    note("began work")
+    until(lambda: os.path.exists("never"))
+
+@task(trigger_rule="always")
+def clean(x):
+    note("began clean")
+    until(lambda: os.path.exists("never"))
+
+@pipeline
+def p():
+    clean(work())
+
+try:
+    taskflow.run(p.options(workers=1))
+except KeyboardInterrupt:
+    note("interrupted")
+    sys.exit(130)
+"""
+
+
+def test_a_third_ctrl_c_ends_clean_up_that_hangs(program):
+    """Two spare the clean-up; one more, and it is over as well."""
+    program.write("p.py", HANGING_CLEANUP)
+    program.start("p.py")
+    program.noted("began work", 1)
+    program.interrupt()
+    program.said("stopping: 1 running")
+    program.interrupt()
+    program.noted("began clean", 1)
+    program.interrupt()
+    assert program.end() == 130
+    assert program.lines == ["began work", "began clean", "interrupted"]
+    assert program.left == []
+
+
 TWICE = """
     os.kill(os.getpid(), signal.SIGINT)
     note("once")
