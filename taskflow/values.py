@@ -254,21 +254,11 @@ def encode_each(
 def _scalars(values: list[object], directory: str) -> list[Piece]:
     data = pickle.dumps(values, 5)
     if len(data) < CHUNK_BYTES or len(values) <= 1:
-        chunk = Chunk(_inline_or_stored(data, directory), whole=True)
-        return [Piece(chunk, 0, len(values))]
-    # In steps of about the right size; halving would pickle everything several times.
+        return [Piece(Chunk(_inline_or_stored(data, directory), whole=True), 0, len(values))]
+    # In steps of about the right size, at most half; what is larger than the others is split again.
     step = max(1, len(values) * CHUNK_BYTES // (2 * len(data)))
     parts = (values[start : start + step] for start in range(0, len(values), step))
-    return [piece for part in parts for piece in _bounded(part, directory)]
-
-
-def _bounded(values: list[object], directory: str) -> list[Piece]:
-    """A chunk of scalars, or several if these few are larger than the others."""
-    data = pickle.dumps(values, 5)
-    if len(data) < CHUNK_BYTES or len(values) <= 1:
-        return [Piece(Chunk(_inline_or_stored(data, directory), whole=True), 0, len(values))]
-    half = len(values) // 2
-    return [*_bounded(values[:half], directory), *_bounded(values[half:], directory)]
+    return [piece for part in parts for piece in _scalars(part, directory)]
 
 
 def _close(parts: list[bytes], pieces: list[Piece], directory: str) -> None:

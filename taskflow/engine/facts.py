@@ -74,9 +74,7 @@ class Facts:
         path = self._paths.get(scope)
         if path is None:
             path = self._paths[scope] = self.graph.path_of(scope)
-        name = self.name_of(node) or f"_{node}"
-        nth = self.graph.nth[node]
-        key = f"{path}/{name}#{nth}" if nth > 1 else f"{path}/{name}"
+        key = self.graph.key_of(node, path)
         if element < 0:
             return key
         return f"{key}[{self.label_of(node, element)}]"

@@ -221,11 +221,15 @@ class Graph:
         spec = self.spec[node]
         return self.specs[spec].short if spec >= 0 else self.labels.get(node, "")
 
-    def key_of(self, node: int) -> str:
-        """The task key of a node: call path, name, and `#2` for its second call there."""
+    def key_of(self, node: int, path: str | None = None) -> str:
+        """The task key of a node: call path, name, and `#2` for its second call there.
+
+        Who asks often keeps the paths of scopes and passes the node's.
+        """
         nth = self.nth[node]
         name = self.name_of(node) or f"_{node}"
-        path = self.path_of(self.scope[node])
+        if path is None:
+            path = self.path_of(self.scope[node])
         return f"{path}/{name}#{nth}" if nth > 1 else f"{path}/{name}"
 
     def line_of(self, node: int) -> str:
