@@ -84,11 +84,13 @@ Column = tuple[Piece | Failed, ...]
 
 # --- calls and outcomes --------------------------------------------------------------------
 
-#: What a call asks for: the value; its truth; its elements, apart; the graph it expands to.
+#: What a call asks for: the value; its truth; its elements, apart; the graph it expands to;
+#: the keys of its limits and rates, without running the body.
 ASK_VALUE: Final = 0
 ASK_TRUTH: Final = 1
 ASK_SPLIT: Final = 2
 ASK_GRAPH: Final = 3
+ASK_KEYS: Final = 4
 
 #: The spec of calls that only hand on their input.
 IDENTITY: Final = -1
@@ -158,9 +160,11 @@ class Code:
     qualname: str
     blob: int = -1
     index: int = -1
-    #: the pickled `(retry_on, key)`, when one of them is given
+    #: the pickled `(retry_on, key, limit_keys)`, when one of them is given
     policy: bytes = b""
     timeout: float = 0.0
+    #: whether the engine is to be told when a body begins, as it is of one with a timeout
+    announced: bool = False
     #: how many values the task says it returns; 0 if it does not say
     outputs: int = 0
 

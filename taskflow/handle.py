@@ -140,9 +140,8 @@ class Run:
         shown = tuple((name, preview(value)) for name, value in self.params)
         kind = getattr(self._executor, "name", type(self._executor).__name__)
         now = self._clock.now()
-        self._plan.events.insert(
-            0, RunStarted(self.id, self.pipeline, shown, now, kind, self._executor.slots)
-        )
+        workers = max(self._executor.lanes[0].slots, self._executor.lanes[0].width)
+        self._plan.events.insert(0, RunStarted(self.id, self.pipeline, shown, now, kind, workers))
         try:
             self._executor.start(self._setup)
             if self._alone:
@@ -179,7 +178,7 @@ class Run:
             "run.result() would wait for it"
         )
         # Clean-up tasks run; a body that cannot be ended gets as long as after Ctrl-C.
-        self._ended.wait(None if self._executor.can_kill else GRACE_SECONDS)
+        self._ended.wait(None if self._executor.lanes[0].can_kill else GRACE_SECONDS)
 
     def _final_state(self) -> str:
         why = self._engine.cancel_why
@@ -224,7 +223,7 @@ class Run:
         self.interrupted = True
         grace = 0.0 if again else GRACE_SECONDS
         self._engine.cancel("interrupt", grace)
-        if again and number == signal.SIGINT and not self._executor.can_kill:
+        if again and number == signal.SIGINT and self._executor.lanes[0].kind == "inline":
             raise Abort  # into the body that runs in this very thread
 
     # --- asking ---

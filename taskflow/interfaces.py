@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +27,34 @@ class Clock(Protocol):
         ...
 
 
+class Lane(NamedTuple):
+    """Slots that run calls in the same way.
+
+    A slot of width 1 runs its calls one at a time, in the order in which they were given. A
+    wider one begins up to `width` calls at once and reports each unit by itself, in any order;
+    it is never given more than that.
+    """
+
+    kind: str  #: what a task asks for by `executor=`, or "async"
+    slots: int = 1
+    width: int = 1
+    #: Whether a body can be stopped against its will; then `kill` ends its slot at once.
+    can_kill: bool = False
+
+
 class Executor(Protocol):
-    """Where calls run: a fixed number of slots, each running one call at a time.
+    """Where calls run: a fixed number of slots.
 
     An executor never calls the engine. It is used from one thread, except for `wake`.
     """
 
-    #: How many calls can run at once.
-    slots: int
-    #: Whether a body can be stopped against its will; then `kill` ends it at once.
-    can_kill: bool
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The kinds of slots there are, in the order of the slots' numbers.
+
+        Work that asks for no kind, or for one that is not here, goes to the first.
+        """
+        ...
 
     def start(self, setup: Setup) -> None:
         """Get ready to run calls; called once, before anything else."""

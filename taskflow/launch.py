@@ -62,7 +62,7 @@ def prepare(
         setup = Setup(
             run_id,
             run_dir,
-            _snapshot(run_dir, sources) if executor.can_kill else "",
+            _snapshot(run_dir, sources) if any(lane.can_kill for lane in executor.lanes) else "",
             tuple(sys.path),
             os.getcwd(),
             tuple(sys.argv),

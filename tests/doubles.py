@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from taskflow.call import ASK_SPLIT, Abort, Ended, Failed, Lost, Outcome, Piece, Setup, Started
 from taskflow.events import GOOD, SUCCEEDED
 from taskflow.executors.running import Runner
+from taskflow.interfaces import Lane
 from taskflow.values import decode_piece, encode_each
 
 if TYPE_CHECKING:
@@ -91,8 +92,6 @@ class SimulatedExecutor:
     which workers are lost for no fault of the task's own.
     """
 
-    can_kill = True
-
     def __init__(
         self,
         clock: FakeClock,
@@ -106,7 +105,7 @@ class SimulatedExecutor:
     ) -> None:
         self.claim = claim  # how many elements a worker begins at once, where no world decides
         self.clock = clock
-        self.slots = slots
+        self.lanes = (Lane("processes", slots, can_kill=True),)
         self.room = room
         self.world = world
         self.loss_rate = loss_rate

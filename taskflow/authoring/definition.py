@@ -167,12 +167,15 @@ class Definition:
         """This definition as the engine sees it."""
         chosen, inner = self.chosen, getattr(inspect.unwrap(self.fn), "__code__", None)
         policy = chosen.policy
-        wants = policy.on is not None or chosen.key is not None
+        limits, rates = chosen.limits(self.name), chosen.rates()
+        limit_keys = tuple(each.key for each in (*limits, *rates) if each.key is not None)
+        wants = policy.on is not None or chosen.key is not None or bool(limit_keys)
         timeout = None if chosen.timeout is None else seconds(chosen.timeout)
         code = dataclasses.replace(
             code,
-            policy=dumps((policy.on, chosen.key)) if wants else b"",
+            policy=dumps((policy.on, chosen.key, limit_keys)) if wants else b"",
             timeout=timeout or 0.0,
+            announced=bool(rates),
             outputs=chosen.outputs or 0,
         )
         return TaskSpec(
@@ -188,8 +191,8 @@ class Definition:
             dynamic=self.dynamic,
             max_depth=self.max_depth,
             max_tasks=self.max_tasks,
-            limits=chosen.limits(self.name),
-            rates=chosen.rates(),
+            limits=limits,
+            rates=rates,
             priority=chosen.priority,
             keyed=chosen.key is not None,
             label=chosen.label,

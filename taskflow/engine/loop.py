@@ -67,7 +67,7 @@ class Engine:
         self.plan = plan
         self.executor = executor
         self.clock = clock
-        self.dispatcher = Dispatcher(plan, executor.slots)
+        self.dispatcher = Dispatcher(plan, sum(lane.slots for lane in executor.lanes))
         self._listeners = listeners
         self._deadline = None if timeout is None else clock.monotonic() + timeout
         self._tails: OrderedDict[str, str] = OrderedDict()
@@ -176,7 +176,7 @@ class Engine:
     def _read_iterators(self) -> None:
         durations = self.dispatcher.durations
         feeds: list[Feed] = self.plan.graph.iterators
-        slots = self.executor.slots
+        slots = self.executor.lanes[0].slots
         for run, number in list(self.plan.mapping.hungry(READ_AHEAD_ELEMENTS)):
             each = durations.get(self.plan.graph.spec[run.node])
             window = 2 * slots if each is None else int(READ_AHEAD_SECONDS / each) * slots
@@ -237,7 +237,7 @@ class Engine:
         return spec is not None and spec.trigger_rule == "always"
 
     def _kill(self, slot: int, why: str) -> None:
-        if self.executor.can_kill:
+        if self.executor.lanes[0].can_kill:
             self.dispatcher.slots[slot].killed_for = why
             self.executor.kill(slot)
 

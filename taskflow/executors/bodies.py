@@ -26,6 +26,8 @@ class Body(NamedTuple):
     key: Callable[..., Any] | None = None
     timeout: float = 0.0
     outputs: int = 0
+    limit_keys: tuple[Callable[..., Any], ...] = ()
+    announced: bool = False
 
 
 class Bodies:
@@ -63,8 +65,10 @@ class Bodies:
         fn = getattr(found, "__taskflow_body__", found)
         if code.blob >= 0 and getattr(type(found), "__taskflow_pipeline__", False):
             fn = self._expanding(fn)
-        retry_on, key = pickle.loads(code.policy) if code.policy else (None, None)
-        return Body(fn, _finisher(fn), retry_on, key, code.timeout, code.outputs)
+        retry_on, key, limit_keys = pickle.loads(code.policy) if code.policy else (None, None, ())
+        return Body(
+            fn, _finisher(fn), retry_on, key, code.timeout, code.outputs, limit_keys, code.announced
+        )
 
     def _expanding(self, expand: Callable[..., Any]) -> Callable[..., Any]:
         """What it traces refers to what came by value by its place: in this run, and no other."""

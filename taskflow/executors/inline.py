@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from taskflow.call import Ended, Output
 from taskflow.executors.deadline import raising_timeout
 from taskflow.executors.running import Runner
+from taskflow.interfaces import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,7 @@ class InlineExecutor:
     """One slot, in this thread: a `wait` runs calls; output goes where it always goes."""
 
     name = "inline"
-    slots = 1
-    can_kill = False
+    lanes = (Lane("inline"),)
 
     def __init__(self) -> None:
         self._runner: Runner | None = None

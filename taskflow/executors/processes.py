@@ -29,6 +29,7 @@ from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
 from taskflow.executors.machine import check_files, cores, tame_loky, thread_caps
 from taskflow.executors.wire import EngineLink, EngineTokens
+from taskflow.interfaces import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,10 +48,10 @@ class ProcessExecutor:
     """Worker processes, one for each slot."""
 
     name = "processes"
-    can_kill = True
 
     def __init__(self, workers: int | None = None) -> None:
         self.slots = workers or cores()
+        self.lanes = (Lane("processes", self.slots, can_kill=True),)
         self._slots: list[Slot] = []
         self._waker: socket.socket | None = None  # from the start to the end
 

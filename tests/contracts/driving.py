@@ -38,7 +38,7 @@ class Driver:
     def code(self, fn: Callable[..., Any], *, timeout: float = 0.0, key: Any = None) -> int:
         """The spec of a function, sent by value."""
         spec = next(self._numbers)
-        policy = dumps((None, key)) if key else b""
+        policy = dumps((None, key, ())) if key else b""
         code = Code("", "", blob=spec, index=0, policy=policy, timeout=timeout)
         self._codes[spec] = code, dumps([fn])
         return spec
