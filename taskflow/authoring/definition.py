@@ -168,7 +168,8 @@ class Definition:
         chosen, inner = self.chosen, getattr(inspect.unwrap(self.fn), "__code__", None)
         policy = chosen.policy
         limits, rates = chosen.limits(self.name), chosen.rates()
-        limit_keys = tuple(each.key for each in (*limits, *rates) if each.key is not None)
+        keys = (*(limit.key for limit in limits), *(rate.key for rate in rates))
+        limit_keys = tuple(key for key in keys if key is not None)
         wants = policy.on is not None or chosen.key is not None or bool(limit_keys)
         timeout = None if chosen.timeout is None else seconds(chosen.timeout)
         code = dataclasses.replace(
