@@ -107,7 +107,10 @@ class Run:
         self._executor = executor
         self._clock = SystemClock()
         self._listeners = [Heard(listener) for listener in listeners]
-        self._plan = Plan(graph, fail_fast=limits.fail_fast, draw=self._clock.random)
+        lanes = [lane.kind for lane in executor.lanes]
+        self._plan = Plan(
+            graph, fail_fast=limits.fail_fast, draw=self._clock.random, lanes=lanes
+        )
         self._engine = Engine(self._plan, executor, self._clock, self._listeners, limits.timeout)
         self._ended = threading.Event()
         self._crash: BaseException | None = None

@@ -97,31 +97,60 @@ class Limit:
     scope: str = "run"
 
     def __post_init__(self) -> None:
+        _require(
+            isinstance(self.name, str) and bool(self.name.strip()),
+            f"a Limit has a name, which all that share it write: Limit('per host', 2), "
+            f"not Limit({self.name!r})",
+        )
         _require(_is_count(self.n) and self.n >= 1, f"Limit {self.name!r}: n={self.n!r} must be 1+")
+        _require(_is_key(self.key), f"Limit {self.name!r}: key must be a function of the arguments")
         _require(self.scope in {"run", "store"}, 'the scope of a Limit is "run" or "store"')
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most so many starts in a span of time, written `"2/s"`, `"100/m"` or `"5/10s"`."""
+    """At most so many starts in any span of time, written `"2/s"`, `"100/m"` or `"5/10s"`.
+
+    All starts of a span may come at once: `"1/600ms"` spaces evenly what `"100/m"` allows in a
+    burst. `key` is a function of the task's arguments that makes one counter per key. Tasks
+    whose rates have the same `name` are counted together; without one, each task by itself.
+    """
 
     rate: str
     key: Callable[..., Any] | None = None
     scope: str = "run"
+    name: str | None = None
 
     def __post_init__(self) -> None:
         known = _RATE.fullmatch(str(self.rate).strip())
         _require(bool(known), f'rate={self.rate!r} is not a rate; write "2/s", "100/m" or "5/10s"')
         _require(self.per_second > 0, "a rate must be above 0")
+        _require(_is_key(self.key), f"Rate {self.rate!r}: key must be a function of the arguments")
         _require(self.scope in {"run", "store"}, 'the scope of a Rate is "run" or "store"')
 
     @property
     def per_second(self) -> float:
         """Starts per second."""
+        count, span = self._parts
+        return count / span if span else 0.0
+
+    @property
+    def count_and_span(self) -> tuple[int, float]:
+        """A whole number of starts, and the seconds in which they may be: 5, 2.0 for "2.5/s"."""
+        from fractions import Fraction  # here: few programs have rates
+
+        count, span = self._parts
+        whole = Fraction(count).limit_denominator(1000)
+        if not whole.numerator:  # less than one in a thousand spans
+            return 1, span / count
+        return whole.numerator, span * whole.denominator
+
+    @property
+    def _parts(self) -> tuple[float, float]:
         match = _RATE.fullmatch(self.rate.strip())
         assert match is not None  # checked when the value was made
         count, span, unit = match.groups()
-        return float(count) / (float(span or 1) * _UNITS[unit])
+        return float(count), float(span or 1) * _UNITS[unit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +195,10 @@ TRIGGER_RULES: Final = (
     "all_failed",
     "always",
 )
+
+
+def _is_key(value: object) -> bool:
+    return value is None or callable(value)
 
 
 def _is_count(value: object) -> bool:

@@ -195,11 +195,20 @@ class Definition:
             limits=limits,
             rates=rates,
             priority=chosen.priority,
+            executor=self._kind_of_slot(),
             keyed=chosen.key is not None,
             label=chosen.label,
             tags=as_tuple(chosen.tags),
             doc=inspect.getdoc(self.fn) or "",
         )
+
+    def _kind_of_slot(self) -> str:
+        """Where bodies run: async ones many at a time, others in the run's executor."""
+        if self.dynamic:
+            return ""
+        inner = inspect.unwrap(self.fn)
+        waits = inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
+        return self.chosen.executor or ("async" if waits else "")
 
     def importable(self) -> Code | None:
         """Where workers can import this from; None if it has to travel by value."""

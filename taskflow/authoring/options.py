@@ -13,6 +13,8 @@ from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Where bodies of a task can be asked to run. Async ones share a worker unless they say so.
+_EXECUTORS: Final = ("processes", "threads")
 _CATCHUP: Final = ("none", "latest", "all")
 _OVERLAP: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
 
@@ -48,7 +50,8 @@ class Options:
         self._check_values()
         self._check_texts()
         _ = self.policy, self.cached  # they check themselves
-        self._refuse_unsupported()
+        self._check_executor()
+        self._check_scopes()
 
     def _check_values(self) -> None:
         if self.trigger_rule not in TRIGGER_RULES:
@@ -68,8 +71,8 @@ class Options:
             )
         if not isinstance(self.cache, (bool, Cache)):
             raise DefinitionError(f"cache={self.cache!r} must be True, False or a Cache(...)")
-        self.limits("")
-        self.rates()
+        if type(self.priority) is not int:
+            raise DefinitionError(f"priority={self.priority!r} must be a whole number")
 
     def _check_texts(self) -> None:
         for name in ("name", "label"):
@@ -81,24 +84,21 @@ class Options:
                 if not isinstance(text, str):
                     raise DefinitionError(f"{name} are texts, not {text!r}")
 
-    def _refuse_unsupported(self) -> None:
-        """Raise for options of a task that nothing would act on yet."""
-        unsupported = {
-            "executor": (self.executor is not None, "the run has one: p.options(executor=...)"),
-            "rate": (bool(self.rates()), "limit=n bounds how many run at once"),
-            "priority": (self.priority != 0, "order(a, b) and after= say what comes first"),
-            "limit=Limit(key=...)": (
-                any(limit.key is not None for limit in self.limits("")),
-                "Limit(name, n) without a key counts over all calls",
-            ),
-            'limit=Limit(scope="store")': (
-                any(limit.scope != "run" for limit in self.limits("")),
-                "Limit(name, n) counts within a run",
-            ),
-        }
-        for name, (is_given, instead) in unsupported.items():
-            if is_given:
-                raise DefinitionError(f"{name} is not supported yet; {instead}")
+    def _check_executor(self) -> None:
+        """Of a task: where its bodies run."""
+        if self.executor is not None and self.executor not in _EXECUTORS:
+            raise DefinitionError(
+                f"executor={self.executor!r} of a task must be one of "
+                f"{', '.join(map(repr, _EXECUTORS))}{near(str(self.executor), _EXECUTORS)}"
+            )
+
+    def _check_scopes(self) -> None:
+        for each in (*self.limits("limit"), *self.rates()):
+            if each.scope != "run":
+                raise DefinitionError(
+                    f'scope="store" of {each!r} is not supported yet; without it, it counts '
+                    "within a run"
+                )
 
     @property
     def policy(self) -> Retry:
@@ -174,8 +174,8 @@ class PipelineOptions(Options):
     durability: str = "full"
     progress: bool | None = None
 
-    def _refuse_unsupported(self) -> None:
-        """Nothing: what is refused for a task says how a run runs, for a pipeline."""
+    def _check_executor(self) -> None:
+        """Nothing: the executor of a run is chosen, and checked, when it starts."""
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)

@@ -1,4 +1,4 @@
-"""One batch in the making: works from the stack, and what can run ahead behind them."""
+"""One batch in the making: work from the stack of a lane, and what can run ahead behind it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from taskflow.call import ASK_VALUE
+from taskflow.engine.slots import Crowd
 from taskflow.engine.work import ASKS, Work
 from taskflow.events import PENDING
 from taskflow.graph.graph import GATHER, TASK, TRUTH
 
 if TYPE_CHECKING:
     from taskflow.call import Call
-    from taskflow.engine.dispatch import Dispatcher, SlotState
+    from taskflow.engine.dispatch import Dispatcher
+    from taskflow.engine.slots import SlotState
 
 #: Work in one batch, in seconds, once durations are known.
 BATCH_SECONDS: Final = 0.025
@@ -25,80 +27,144 @@ LOOK_PAST: Final = 8
 
 
 class Builder:
-    """Collects the works of one batch."""
+    """Collects the works of one batch, for a slot that takes up to `room` units."""
 
-    def __init__(self, dispatcher: Dispatcher, slot: SlotState, room: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, slot: SlotState, room: int, now: float) -> None:
         self._dispatcher = dispatcher
         self._plan = dispatcher.plan
         self._limiter = dispatcher.limiter
+        self._stack = dispatcher.plan.ready.stacks[slot.lane]
         self._slot = slot
         self._room = room
-        self._target = self._target_seconds()
+        self._now = now
         self.works: list[Work] = []
         self.seconds = 0.0
         self.units = 0
         self.exclusive = False
-        self._inside: set[int] = set()  # nodes whose values are made in this batch
-        self._waiting: dict[int, int] = {}  # inputs that dependants still lack
-
-    def _target_seconds(self) -> float:
-        """Less towards the end of the work, so that all slots end together."""
-        ready = self._plan.ready
-        known = 0.0
-        for work in itertools.islice(reversed(ready), 64):
-            known += (self._dispatcher.estimate(work) or 0.0) * work.count
-        if len(ready) > 64:
-            known *= len(ready) / 64
-        elif ready:  # few are ready, but what depends on them can go along
-            known = max(known, (self._dispatcher.estimate(ready[-1]) or 0.0) * self._plan.unended)
-        share = known / (2 * len(self._dispatcher.slots))
-        return min(BATCH_SECONDS, max(share, 10 * LEAST_SECONDS))
 
     def collect(self) -> None:
         """Take work off the stack until the batch is full."""
         aside: list[Work] = []
-        ready = self._plan.ready
-        while ready and self.units < self._room and len(aside) < LOOK_PAST:
-            work = ready.pop()
+        while self._stack and not self._is_full() and len(aside) < LOOK_PAST:
+            work = self._stack.pop()
             if self._plan.is_stale(work):
-                self._limiter.wake(self._limiter.limits_of(work))
+                self._limiter.stale(work, self._now)
                 continue
-            estimate = self._dispatcher.estimate(work)
-            lonely = estimate is None or self._dispatcher.must_be_alone(work)
-            if lonely and (self.works or self._slot.queue):
+            lonely = self._is_lonely(work)
+            if lonely and (self.works or self._slot.units):
                 aside.append(work)
                 if self.works:
                     break
-                continue
-            if self._limiter.limits_of(work):
-                if not self._limiter.admit(work):
-                    continue
-                work = self._split_off(work, 1)
-                self._limiter.take(work)
-            if lonely:
-                self._add(self._split_off(work, 1), estimate or 0.0)
-                self.exclusive = self._dispatcher.must_be_alone(work)
+            elif not self._take(work, lonely=lonely):
                 break
-            assert estimate is not None  # else it were lonely
-            fits = max(1, int((self._target - self.seconds) / max(estimate, LEAST_SECONDS)))
-            self._add(self._split_off(work, min(fits, self._room - self.units)), estimate)
-            self._run_ahead()
-            if self.seconds >= self._target:
-                break
-        ready.extend(reversed(aside))
+        self._plan.ready.extend(reversed(aside))
+
+    def _is_full(self) -> bool:
+        return self.units >= self._room
+
+    def _is_lonely(self, work: Work) -> bool:
+        """Whether this work waits until the slot has nothing else."""
+        raise NotImplementedError
+
+    def _take(self, work: Work, *, lonely: bool) -> bool:
+        """Take in work, or a part of it, if its limits let it; whether there may be more."""
+        raise NotImplementedError
+
+    def _admitted(self, work: Work) -> Work | None:
+        """What of this work may begin now; None when it has to wait for a limit."""
+        if not self._limiter.limits(work):
+            return work
+        if not self._limiter.admit(work, self._now):
+            return None
+        work = self._split_off(work, 1)
+        self._limiter.take(work, self._now)
+        return work
 
     def _split_off(self, work: Work, count: int) -> Work:
         """The first `count` units of this work; the rest goes back on the stack."""
         if work.count <= count:
             return work
         rest = work._replace(first=work.first + count, count=work.count - count)
-        self._plan.ready.append(rest)
+        self._plan.ready.push(rest)
         return work._replace(count=count)
 
     def _add(self, work: Work, estimate: float) -> None:
         self.works.append(work)
         self.units += work.count
         self.seconds += max(estimate, LEAST_SECONDS) * work.count
+
+    def calls(self) -> list[Call]:
+        """The calls of the batch, in order."""
+        return [self._plan.calls.make(work) for work in self.works]
+
+
+class CrowdBuilder(Builder):
+    """For a slot that runs many bodies at once: whatever there is room for."""
+
+    def _is_lonely(self, work: Work) -> bool:
+        return self._dispatcher.is_suspect(work)
+
+    def _take(self, work: Work, *, lonely: bool) -> bool:
+        admitted = self._admitted(work)
+        if admitted is None:
+            return True
+        self._add(self._split_off(admitted, self._room - self.units), 0.0)
+        self.exclusive = lonely
+        return not lonely
+
+
+class QueueBuilder(Builder):
+    """For a slot that works off a queue: some 25 ms of work, and what can run ahead."""
+
+    def __init__(self, dispatcher: Dispatcher, slot: SlotState, room: int, now: float) -> None:
+        super().__init__(dispatcher, slot, room, now)
+        self._target = self._target_seconds()
+        self._inside: set[int] = set()  # nodes whose values are made in this batch
+        self._waiting: dict[int, int] = {}  # inputs that dependants still lack
+
+    def _target_seconds(self) -> float:
+        """Less towards the end of the work, so that all slots end together."""
+        ready = self._stack
+        known = 0.0
+        count = len(ready)
+        top = next(iter(ready), None)
+        for work in itertools.islice(ready, 64):
+            known += (self._dispatcher.estimate(work) or 0.0) * work.count
+        if count > 64:
+            known *= count / 64
+        elif top:  # few are ready, but what depends on them can go along
+            known = max(known, (self._dispatcher.estimate(top) or 0.0) * self._plan.unended)
+        share = known / (2 * self._slot.kind.slots)
+        return min(BATCH_SECONDS, max(share, 10 * LEAST_SECONDS))
+
+    def _is_full(self) -> bool:
+        return self.units >= self._room or self.seconds >= self._target
+
+    def _is_lonely(self, work: Work) -> bool:
+        """What has a limit, too: it would hold it while it waits for what is before it."""
+        return (
+            self._dispatcher.estimate(work) is None
+            or self._dispatcher.must_be_alone(work)
+            or self._limiter.limits(work)
+        )
+
+    def _take(self, work: Work, *, lonely: bool) -> bool:
+        admitted = self._admitted(work)
+        if admitted is None:
+            return True
+        estimate = self._dispatcher.estimate(work)
+        if lonely:
+            self._add(self._split_off(admitted, 1), estimate or 0.0)
+            self.exclusive = self._dispatcher.must_be_alone(work)
+            return False
+        assert estimate is not None  # else it were lonely
+        fits = max(1, int((self._target - self.seconds) / max(estimate, LEAST_SECONDS)))
+        self._add(self._split_off(admitted, min(fits, self._room - self.units)), estimate)
+        self._run_ahead()
+        return True
+
+    def _add(self, work: Work, estimate: float) -> None:
+        super()._add(work, estimate)
         if work.first == -1 and work.ask == ASK_VALUE:
             self._inside.add(work.node)
 
@@ -106,11 +172,11 @@ class Builder:
         """Take in dependants of the last work whose inputs are all made in this batch."""
         last = self.works[-1]
         stack = [last.node] if last.node in self._inside else []
-        while stack and self.seconds < self._target and self.units < self._room:
+        while stack and not self._is_full():
             for below in self._plan.dependants[stack.pop()]:
                 left = self._waiting.get(below, self._plan.waiting[below]) - 1
                 self._waiting[below] = left
-                if left or self.seconds >= self._target or not self._may_run_ahead(below):
+                if left or self._is_full() or not self._may_run_ahead(below):
                     continue
                 work = Work(below, ask=ASKS[self._plan.graph.kind[below]])
                 self._add(work, self._dispatcher.estimate(work) or 0.0)
@@ -125,13 +191,21 @@ class Builder:
         if kind not in (TASK, GATHER, TRUTH) or node in plan.graph.after:
             return False  # a worker notices a missing value, but no missing order
         spec = plan.spec_of(node)
-        if spec is not None and (spec.trigger_rule != "all_success" or spec.limits):
+        if spec is not None and spec.trigger_rule != "all_success":
             return False
         work = Work(node, ask=ASKS[kind])
         estimate = self._dispatcher.estimate(work)
-        short = estimate is not None and estimate < WITHDRAW_SECONDS
-        return short and not self._dispatcher.must_be_alone(work)
+        if estimate is None or estimate >= WITHDRAW_SECONDS or self._is_lonely(work):
+            return False
+        level = plan.ready.level_of(work)  # never another lane, or what is less urgent
+        return level is self._stack.level(0) or level is plan.ready.level_of(self.works[0])
 
     def calls(self) -> list[Call]:
-        """The calls of the batch, in order."""
         return [self._plan.calls.make(work, self._inside) for work in self.works]
+
+
+def builder_for(dispatcher: Dispatcher, slot: SlotState, capacity: int, now: float) -> Builder:
+    """What collects the next batch of a slot."""
+    if isinstance(slot, Crowd):
+        return CrowdBuilder(dispatcher, slot, min(slot.room, capacity), now)
+    return QueueBuilder(dispatcher, slot, min(capacity - slot.units, capacity // 2), now)

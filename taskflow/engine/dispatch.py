@@ -4,7 +4,7 @@ A task that was never measured goes alone, to a slot that has nothing else. Shor
 batches of some 20 ms, and a slot gets its next batch before the last one ends. A batch may run
 ahead: it takes in tasks whose inputs are made earlier in the same batch, so a chain does not
 pay a round trip for each edge. What is queued behind something long is withdrawn for a slot
-that has nothing to do.
+that has nothing to do. A slot that runs many bodies at once is simply kept full.
 
 Pure like the plan: batches are returned, not sent, and the time is an argument.
 """
@@ -12,15 +12,17 @@ Pure like the plan: batches are returned, not sent, and the time is an argument.
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from taskflow.call import NOT_RUN, Batch, ErrorReport
+from taskflow.call import ASK_KEYS, NOT_RUN, Batch, ErrorReport
 from taskflow.engine.attempts import MAX_LOSSES
-from taskflow.engine.batching import LEAST_SECONDS, WITHDRAW_SECONDS, Builder
+from taskflow.engine.batching import LEAST_SECONDS, WITHDRAW_SECONDS, builder_for
 from taskflow.engine.limiting import Limiter
+from taskflow.engine.slots import AHEAD_SECONDS, Queue, slot_states
 from taskflow.events import (
     CRASHED,
+    SUCCEEDED,
     TIMED_OUT,
     RunNoticed,
     TaskRetrying,
@@ -30,39 +32,16 @@ from taskflow.events import (
 from taskflow.graph.graph import HELPERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from taskflow.call import Code, Lost, Outcome
     from taskflow.engine.plan import Plan
+    from taskflow.engine.slots import SlotState, Unit
     from taskflow.engine.work import Work
+    from taskflow.interfaces import Lane
 
-#: A slot with less work than this ahead gets its next batch.
-AHEAD_SECONDS: Final = 0.010
 #: Weight of a new measurement in the running mean of a task's duration.
 WEIGHT: Final = 0.3
-
-
-class Entry:
-    """Work that a slot was given and has not reported; elements are reported from the front."""
-
-    __slots__ = ("batch", "work")
-
-    def __init__(self, batch: int, work: Work) -> None:
-        self.batch = batch
-        self.work = work
-
-
-class SlotState:
-    """What one slot has been given."""
-
-    def __init__(self) -> None:
-        self.queue: deque[Entry] = deque()
-        self.units = 0
-        self.ahead = 0.0  # estimated seconds of all that is queued
-        self.exclusive = False  # runs something that must be alone
-        self.deadline: float | None = None
-        self.reported = 0.0  # when it was last heard of, or given work while idle
-        self.killed_for = ""  # "timeout", "cancel", or "end": clean-up, too
-        self.known_codes = 0
-        self.known_blobs = 0
 
 
 class Given(NamedTuple):
@@ -75,9 +54,13 @@ class Given(NamedTuple):
 class Dispatcher:
     """Gives the ready work of a plan to slots, and knows what each slot has."""
 
-    def __init__(self, plan: Plan, slots: int) -> None:
+    def __init__(self, plan: Plan, lanes: Sequence[Lane]) -> None:
         self.plan = plan
-        self.slots = [SlotState() for _ in range(slots)]
+        self.slots = slot_states(lanes)
+        self._queues: dict[int, list[tuple[int, Queue]]] = {}  # by lane, with their numbers
+        for number, slot in enumerate(self.slots):
+            if isinstance(slot, Queue):
+                self._queues.setdefault(slot.lane, []).append((number, slot))
         self.durations: dict[int, float] = {}
         self._numbers = itertools.count(1)
         self.limiter = Limiter(plan)
@@ -85,44 +68,41 @@ class Dispatcher:
 
     # --- giving ---
 
-    def fill(self, now: float, capacity: int) -> list[Given]:
+    def fill(self, now: float, capacity: Callable[[int], int]) -> list[Given]:
         """Batches for all slots that want work: in turn, so that none takes what is left alone."""
         given: list[Given] = []
-        wanting = sorted(range(len(self.slots)), key=lambda number: self.slots[number].ahead)
-        while self.plan.ready and wanting:
+        stacks = self.plan.ready.stacks
+        wanting = [number for number, slot in enumerate(self.slots) if stacks[slot.lane]]
+        wanting.sort(key=lambda number: self.slots[number].ahead)
+        while wanting:
             for number in wanting[:]:
                 slot = self.slots[number]
-                wants = self.plan.ready and self._wants(slot)
-                batch = self._batch(number, slot, now, capacity) if wants else None
+                wants = stacks[slot.lane] and slot.wants()
+                batch = self._batch(number, slot, now, capacity(number)) if wants else None
                 if batch is None:
                     wanting.remove(number)
                 else:
                     given.append(Given(number, batch))
         return given
 
-    def _wants(self, slot: SlotState) -> bool:
-        if slot.exclusive or slot.killed_for:
-            return False
-        return not slot.queue or slot.ahead < AHEAD_SECONDS
-
     def _batch(self, number: int, slot: SlotState, now: float, capacity: int) -> Batch | None:
-        """The next batch for a slot; None when nothing on the stack suits it."""
-        builder = Builder(self, slot, min(capacity - slot.units, capacity // 2))
+        """The next batch for a slot; None when nothing on its stack suits it."""
+        builder = builder_for(self, slot, capacity, now)
         builder.collect()
         if not builder.works:
             return None
-        if not slot.queue:
+        if not slot.units:
             slot.reported = now
         ident = next(self._numbers)
         calls = tuple(builder.calls())
         counts: Counter[str] = Counter()
         for work in builder.works:
+            if work.ask == ASK_KEYS:
+                continue
             self.plan.begin(work)
-            slot.queue.append(Entry(ident, work))
-            slot.units += work.count
             if self._is_shown(work):
                 counts[self.plan.name_of(work.node)] += work.count
-        slot.ahead += builder.seconds
+        slot.give(ident, builder.works, builder.seconds)
         slot.exclusive = builder.exclusive
         self.calls_given += builder.units
         self.plan.events += [TasksStarted(name, count, number) for name, count in counts.items()]
@@ -143,116 +123,118 @@ class Dispatcher:
         )
 
     def _is_shown(self, work: Work) -> bool:
-        return self.plan.graph.kind[work.node] not in HELPERS and work.first >= -1
+        if work.ask == ASK_KEYS or work.first < -1:
+            return False
+        return self.plan.graph.kind[work.node] not in HELPERS
 
     def estimate(self, work: Work) -> float | None:
         """Expected seconds of one unit of this work; None if it was never measured."""
         spec = self.plan.graph.spec[work.node]
-        if spec < 0 or (work.first < -1):
+        if spec < 0 or work.first < -1 or work.ask == ASK_KEYS:
             return self.durations.get(-1, 1e-4)
         return self.durations.get(spec)
 
     def must_be_alone(self, work: Work) -> bool:
-        """Whether a slot must run this work with nothing beside it."""
+        """Whether a slot that works off a queue must run this work with nothing beside it."""
         spec = self.plan.spec_of(work.node)
-        if spec is not None and work.first >= -1 and spec.timeout:
+        if spec is not None and work.first >= -1 and spec.timeout and work.ask != ASK_KEYS:
             return True
+        return self.is_suspect(work)
+
+    def is_suspect(self, work: Work) -> bool:
+        """Whether it was in flight, with others, when a worker died."""
         alone = self.plan.attempts.alone
         return bool(alone) and work.count == 1 and (work.node, work.first) in alone
 
     # --- reports ---
 
     def take(self, number: int, outcomes: list[Outcome], now: float) -> None:
-        """Outcomes from a slot, in the order of its queue."""
+        """Outcomes from a slot; of one with a queue, in its order."""
         slot = self.slots[number]
         slot.reported = now
-        slot.deadline = None
         for outcome in outcomes:
-            work = self._reported(slot, outcome)
-            self.limiter.release(work, outcome.count)
+            work = slot.ended(outcome, self.estimate)
+            self.limiter.release(work, now, ran=outcome.state != NOT_RUN)
             if outcome.state != NOT_RUN:
                 self._measure(work, outcome)
             elif self._is_shown(work):
                 name = self.plan.name_of(work.node)
                 self.plan.events.append(TasksReturned(name, outcome.count))
-            self.plan.take(outcome, now)
-        if not slot.queue:
-            slot.ahead = 0.0
-            slot.exclusive = False
+            if work.ask == ASK_KEYS:
+                self._take_keys(number, work, outcome, now)
+            else:
+                self.plan.take(outcome, now)
+        if not slot.units:
+            slot.clear()
 
-    def _reported(self, slot: SlotState, outcome: Outcome) -> Work:
-        entry = slot.queue[0]
-        work = entry.work
-        assert (work.node, work.first) == (outcome.node, outcome.first), (work, outcome)
-        slot.units -= outcome.count
-        slot.ahead = max(0.0, slot.ahead - outcome.count * (self.estimate(work) or 0.0))
-        if outcome.count == work.count:
-            slot.queue.popleft()
-        else:
-            entry.work = work._replace(
-                first=work.first + outcome.count, count=work.count - outcome.count
-            )
-        return work
+    def _take_keys(self, number: int, work: Work, outcome: Outcome, now: float) -> None:
+        """The keys of limits came; where they cannot be found, the task itself has failed."""
+        if outcome.state == SUCCEEDED:
+            self.limiter.learn(work._replace(count=outcome.count), outcome.value)
+            return
+        if outcome.state != NOT_RUN:
+            self._begin_after_all(number, work, outcome.count)
+        self.plan.take(outcome, now)
+
+    def _begin_after_all(self, number: int, work: Work, count: int) -> None:
+        body = self._body_of(work)._replace(count=count)
+        self.plan.begin(body)
+        if self._is_shown(body):
+            self.plan.events.append(TasksStarted(self.plan.name_of(work.node), count, number))
+
+    def _body_of(self, work: Work) -> Work:
+        """The work that a question about limits was asked for."""
+        if work.ask != ASK_KEYS:
+            return work
+        return work._replace(ask=self.plan.ask_of(work.node, work.first))
 
     def _measure(self, work: Work, outcome: Outcome) -> None:
-        spec = self.plan.graph.spec[work.node] if work.first >= -1 else -1
+        is_body = work.first >= -1 and work.ask != ASK_KEYS
+        spec = self.plan.graph.spec[work.node] if is_body else -1
         took = max(LEAST_SECONDS, outcome.seconds / outcome.count)
         known = self.durations.get(spec)
         self.durations[spec] = took if known is None else known + WEIGHT * (took - known)
 
-    def started(self, number: int, now: float, node: int) -> None:
-        """A body with a timeout has begun."""
-        spec = self.plan.spec_of(node)
+    def started(self, number: int, now: float, unit: Unit) -> None:
+        """A body whose start is worth a word has begun."""
+        self.limiter.begun(unit, now)
+        spec = self.plan.spec_of(unit[0])
         if spec is not None and spec.timeout:
-            self.slots[number].deadline = now + spec.timeout
+            self.slots[number].started(unit, now + spec.timeout)
 
-    def withdrawn(self, number: int, taken: dict[int, int]) -> None:
+    def withdrawn(self, number: int, taken: dict[int, int], now: float) -> None:
         """A slot's worker lost its claim to the last calls of some batches."""
-        slot = self.slots[number]
-        kept: deque[Entry] = deque()
-        returned: list[Work] = []
-        while slot.queue:
-            entry = slot.queue.pop()
-            work = entry.work
-            count = min(taken.get(entry.batch, 0), work.count)
-            if count:
-                taken[entry.batch] -= count
-                keep = work.count - count
-                lost = work if not keep else work._replace(first=work.first + keep, count=count)
-                returned.append(lost)
-                if not keep:
-                    continue
-                entry.work = work._replace(count=keep)
-            kept.appendleft(entry)
-        slot.queue = kept
-        slot.units = sum(entry.work.count for entry in kept)
-        slot.ahead = sum((self.estimate(e.work) or 0.0) * e.work.count for e in kept)
-        if not kept:
-            slot.exclusive = False
-        for work in returned:  # last first, so the stack keeps its order
-            self._return(work)
+        for work in self.slots[number].withdrawn(taken, self.estimate):
+            self._return(work, now)  # last first, so the stack keeps its order
 
-    def _return(self, work: Work, *, alone: bool = False) -> None:
-        self.limiter.release(work, work.count)
+    def _return(self, work: Work, now: float, *, alone: bool = False) -> None:
+        self.limiter.release(work, now, ran=False)
         if self._is_shown(work):
             self.plan.events.append(TasksReturned(self.plan.name_of(work.node), work.count))
-        self.plan.give_back(work, alone=alone)
+        self.plan.give_back(self._body_of(work), alone=alone)
 
     def overloaded(self, now: float) -> list[int]:
-        """Slots from which queued work should be withdrawn, because another slot is idle."""
-        if self.plan.ready or all(slot.queue for slot in self.slots):
-            return []
-        busy = [
-            (slot.ahead, number)
-            for number, slot in enumerate(self.slots)
-            if slot.units > 1
-            and not slot.killed_for
-            and (slot.ahead > WITHDRAW_SECONDS or now - slot.reported > AHEAD_SECONDS)
-            and self._could_share(slot)
-        ]
-        return [max(busy)[1]] if busy else []
+        """Slots from which queued work should be withdrawn, because one like it is idle."""
+        found = []
+        for queues in self._lopsided():
+            busy = [
+                (slot.ahead, number)
+                for number, slot in queues
+                if slot.units > 1
+                and not slot.killed_for
+                and (slot.ahead > WITHDRAW_SECONDS or now - slot.reported > AHEAD_SECONDS)
+                and self._could_share(slot)
+            ]
+            found += [max(busy)[1]] if busy else []
+        return found
 
-    def _could_share(self, slot: SlotState) -> bool:
+    def _lopsided(self) -> Iterator[list[tuple[int, Queue]]]:
+        """The slots of each lane where one is idle and nothing is ready."""
+        for lane, queues in self._queues.items():
+            if not self.plan.ready.stacks[lane] and not all(slot.units for _, slot in queues):
+                yield queues
+
+    def _could_share(self, slot: Queue) -> bool:
         """Whether another slot could begin something that is queued behind the first unit."""
         if slot.queue[0].work.count > 1:
             return True
@@ -266,27 +248,24 @@ class Dispatcher:
     def lost(self, report: Lost, now: float) -> None:
         """A worker died: charge the one call that was in flight, or none if there were several."""
         slot = self.slots[report.slot]
-        self.withdrawn(report.slot, dict(report.unclaimed))
-        suspects = [entry.work for entry in slot.queue]
+        self.withdrawn(report.slot, dict(report.unclaimed), now)
         reason = slot.killed_for
-        slot.queue.clear()
-        slot.units, slot.ahead, slot.exclusive = 0, 0.0, False
-        slot.deadline, slot.killed_for = None, ""
-        slot.known_codes = slot.known_blobs = 0
+        late, suspects = slot.lost(now)
+        slot.buried()
         only = sum(work.count for work in suspects) == 1
+        for work in reversed(late):
+            self.limiter.release(work, now, ran=True)
+            self._timed_out(work, now)
         for work in reversed(suspects):
             if reason == "end" or (reason == "cancel" and self.plan.is_stopped(work.node)):
-                self.limiter.release(work, work.count)
+                self.limiter.release(work, now, ran=True)
                 for element in range(work.count):
                     self.plan.stop_running(work.node, work.first + element)
-            elif reason == "timeout" and only:
-                self.limiter.release(work, work.count)
-                self._timed_out(work, now)
             elif only and not reason:
-                self.limiter.release(work, work.count)
+                self.limiter.release(work, now, ran=True)
                 self._charge(work, report)
             else:
-                self._return(work, alone=not reason)
+                self._return(work, now, alone=not reason)
         if not suspects and not reason:
             self.plan.events.append(RunNoticed(f"an idle worker was lost: {report.cause}"))
 
@@ -309,8 +288,10 @@ class Dispatcher:
             why = f"its worker died: {lost.cause}"
             shown = self._is_shown(work)
             self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why, running=shown))
-            self.plan.give_back(work, alone=True)
+            self.plan.give_back(self._body_of(work), alone=True)
             return
+        if work.ask == ASK_KEYS:
+            self._begin_after_all(lost.slot, work, 1)
         report = ErrorReport(
             "taskflow.errors.TaskCrashed",
             f"its worker died {losses} times; the last time: {lost.cause}",
@@ -322,22 +303,22 @@ class Dispatcher:
     # --- time ---
 
     def late(self, now: float) -> list[int]:
-        """Slots whose body has run longer than its timeout."""
+        """Slots that are to be killed, since a body has run longer than its timeout."""
         return [
             number
             for number, slot in enumerate(self.slots)
-            if slot.deadline is not None and slot.deadline <= now and not slot.killed_for
+            if slot.units and not slot.killed_for and (slot.deadline or now + 1) <= now
         ]
 
     def next_time(self, now: float) -> float | None:
         """When this dispatcher wants to be asked again, if nothing happens before."""
-        times = [slot.deadline for slot in self.slots if slot.deadline is not None]
-        idle = any(not slot.queue for slot in self.slots)
-        if idle and not self.plan.ready and any(slot.units > 1 for slot in self.slots):
+        times = [slot.deadline for slot in self.slots if slot.units and not slot.killed_for]
+        times.append(self.limiter.next_time)
+        if any(slot.units > 1 for queues in self._lopsided() for _, slot in queues):
             times.append(now + AHEAD_SECONDS)
-        return min(times, default=None)
+        return min((time for time in times if time is not None), default=None)
 
     @property
     def is_idle(self) -> bool:
         """Whether no slot has anything."""
-        return not any(slot.queue for slot in self.slots)
+        return not any(slot.units for slot in self.slots)

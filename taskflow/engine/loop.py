@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from taskflow.call import ErrorReport, Outcome, Piece, Report
     from taskflow.engine.plan import Plan
+    from taskflow.engine.work import Work
     from taskflow.events import Event
     from taskflow.interfaces import Clock, Executor, Listener
 
@@ -67,7 +68,7 @@ class Engine:
         self.plan = plan
         self.executor = executor
         self.clock = clock
-        self.dispatcher = Dispatcher(plan, sum(lane.slots for lane in executor.lanes))
+        self.dispatcher = Dispatcher(plan, executor.lanes)
         self._listeners = listeners
         self._deadline = None if timeout is None else clock.monotonic() + timeout
         self._tails: OrderedDict[str, str] = OrderedDict()
@@ -107,6 +108,7 @@ class Engine:
         now = self.clock.monotonic()
         self._stop_if_asked(now)
         self.plan.tick(now)
+        self.dispatcher.limiter.tick(now)
         for slot in self.dispatcher.late(now):
             self._kill(slot, "timeout")
         self._read_iterators()
@@ -120,11 +122,11 @@ class Engine:
     def _give(self, now: float) -> None:
         self._submit(now)
         for slot in self.dispatcher.overloaded(now):
-            self.dispatcher.withdrawn(slot, self.executor.withdraw(slot))
+            self.dispatcher.withdrawn(slot, self.executor.withdraw(slot), now)
             self._submit(now)
 
     def _submit(self, now: float) -> None:
-        for slot, batch in self.dispatcher.fill(now, self.executor.capacity(0)):
+        for slot, batch in self.dispatcher.fill(now, self.executor.capacity):
             self.executor.submit(slot, batch)
 
     def _patience(self, now: float) -> float | None:
@@ -152,7 +154,7 @@ class Engine:
         elif isinstance(report, Output):
             self._note_output(report)
         elif isinstance(report, Started):
-            self.dispatcher.started(report.slot, now, report.node)
+            self.dispatcher.started(report.slot, now, (report.node, report.element))
         else:
             self.dispatcher.lost(report, now)
 
@@ -176,11 +178,12 @@ class Engine:
     def _read_iterators(self) -> None:
         durations = self.dispatcher.durations
         feeds: list[Feed] = self.plan.graph.iterators
-        slots = self.executor.lanes[0].slots
         for run, number in list(self.plan.mapping.hungry(READ_AHEAD_ELEMENTS)):
             each = durations.get(self.plan.graph.spec[run.node])
-            window = 2 * slots if each is None else int(READ_AHEAD_SECONDS / each) * slots
-            window = min(READ_AHEAD_ELEMENTS, max(2 * slots, window))
+            lane = self.executor.lanes[self.plan.ready.lane_of(run.node)]
+            least = 2 * lane.slots * lane.width
+            window = least if each is None else int(READ_AHEAD_SECONDS / each) * lane.slots
+            window = min(READ_AHEAD_ELEMENTS, max(least, window))
             source = run.spec.sources[number]
             assert isinstance(source, Iterated)  # only those are hungry
             feed = feeds[source.number]
@@ -208,18 +211,18 @@ class Engine:
             self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
             if not self._stopping:
                 self._stopping = True
-                self._stop_waiting_work()
+                self._stop_waiting_work(now)
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_running()
 
-    def _stop_waiting_work(self) -> None:
+    def _stop_waiting_work(self, now: float) -> None:
         self.plan.cancel()
         for slot, state in enumerate(self.dispatcher.slots):
-            if state.queue:
-                self.dispatcher.withdrawn(slot, self.executor.withdraw(slot))
+            if state.units:
+                self.dispatcher.withdrawn(slot, self.executor.withdraw(slot), now)
         running = sum(slot.units for slot in self.dispatcher.slots)
         if running and self._cancel_why in {"cancel", "interrupt"}:
-            grace = max(0.0, (self._kill_at or 0.0) - self.clock.monotonic())
+            grace = max(0.0, (self._kill_at or 0.0) - now)
             again = "; Ctrl-C again ends it now" if self._cancel_why == "interrupt" else ""
             text = f"stopping: {running} running may take {grace:.0f} s, nothing new begins{again}"
             self.plan.events.append(RunNoticed(text))
@@ -229,16 +232,18 @@ class Engine:
         self._kill_at = None
         every, self._has_killed = self._has_killed, True
         for slot, state in enumerate(self.dispatcher.slots):
-            if state.queue and (every or not self._is_cleanup(state.queue[0].work.node)):
+            if state.units and (every or not any(map(self._is_cleanup, state.works()))):
                 self._kill(slot, "end" if every else "cancel")
 
-    def _is_cleanup(self, node: int) -> bool:
-        spec = self.plan.spec_of(node)
+    def _is_cleanup(self, work: Work) -> bool:
+        spec = self.plan.spec_of(work.node)
         return spec is not None and spec.trigger_rule == "always"
 
     def _kill(self, slot: int, why: str) -> None:
-        if self.executor.lanes[0].can_kill:
-            self.dispatcher.slots[slot].killed_for = why
+        state = self.dispatcher.slots[slot]
+        # Bodies in threads cannot be killed, but given up.
+        if state.kind.can_kill or (state.kind.width > 1 and why != "timeout"):
+            state.killed_for = why
             self.executor.kill(slot)
 
     def _abort(self) -> None:

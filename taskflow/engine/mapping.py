@@ -115,7 +115,7 @@ class Mapping(Arrivals):
                 self.plan.taking.take_failures(above.node)
 
     def _end_node(self, node: int, state: str, error: Any) -> None:
-        self.plan.end(node, state)
+        self.plan.end(node, state, self.runs[node].seconds)
         if error is not None:
             name, key = self.plan.name_of(node), self.plan.key_of(node)
             event = TasksEnded(key, name, state, count=0, running=False, error=error)

@@ -16,6 +16,8 @@ and never by recursion, so a chain of any length is fine.
 
 from __future__ import annotations
 
+import itertools
+from array import array
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +28,10 @@ from taskflow.engine.expanding import Expansions
 from taskflow.engine.facts import Facts
 from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
+from taskflow.engine.ready import Ready
 from taskflow.engine.rules import RUN
 from taskflow.engine.taking import Taking
-from taskflow.engine.work import ASKS, Work, place_in_trace
+from taskflow.engine.work import ASKS, Work
 from taskflow.events import (
     BAD,
     CANCELLED,
@@ -55,6 +58,8 @@ from taskflow.graph.graph import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskflow.call import ErrorReport, Outcome, Piece
     from taskflow.events import Event
     from taskflow.graph.graph import Graph
@@ -63,7 +68,14 @@ if TYPE_CHECKING:
 class Plan(Facts):
     """The state of a run; see the module's docstring."""
 
-    def __init__(self, graph: Graph, *, fail_fast: bool = False, draw: Any = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        fail_fast: bool = False,
+        draw: Any = None,
+        lanes: Sequence[str] = ("",),
+    ) -> None:
         super().__init__(graph)
         self.fail_fast = fail_fast
         self.state: list[str] = []
@@ -73,7 +85,8 @@ class Plan(Facts):
         self.hurt: set[int] = set()  # nodes with an input that did not succeed
         self.failed: set[int] = set()  # nodes that failed, or have elements that did
         self.errors: dict[int, ErrorReport] = {}
-        self.ready: list[Work] = []  # a stack: what became ready last goes first
+        self.ready = Ready(graph, lanes)
+        self.seconds = array("f")  # of the last attempt; of a map, all its elements together
         self.events: list[Event] = []
         self.cancelled = False
         self.unended = 0
@@ -97,6 +110,7 @@ class Plan(Facts):
         self.waiting += [0] * count
         self.dependants += [[] for _ in range(count)]
         self.value += [None] * count
+        self.seconds.extend(itertools.repeat(0.0, count))
         for node in range(first, first + count):
             for upstream in self.edges(node):
                 self.dependants[upstream].append(node)
@@ -106,11 +120,10 @@ class Plan(Facts):
         for node in range(first, first + count):
             if graph.kind[node] in (MAP, FLAT):
                 self.mapping.add(node)
-        before = len(self.ready)
+        before = self.ready.sizes()
         self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
         self._settle()
-        # The stack is worked off from its end: last node first gives the order of the trace.
-        self.ready[before:] = sorted(self.ready[before:], key=place_in_trace, reverse=True)
+        self.ready.sort_above(before)
 
     # --- outcomes enter ---
 
@@ -281,6 +294,7 @@ class Plan(Facts):
     ) -> None:
         """A node ended; whoever waits for it comes closer to being judged."""
         self.state[node] = state
+        self.seconds[node] = took
         self.unended -= 1
         kind = self.graph.kind[node]
         if kind in (TASK, DYNAMIC) or (error is not None and kind in HELPERS):

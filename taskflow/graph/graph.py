@@ -144,6 +144,8 @@ class TaskSpec:
     limits: tuple[Limit, ...] = ()
     rates: tuple[Rate, ...] = ()
     priority: int = 0
+    #: the kind of slots that bodies run in; "" for those of the run's executor
+    executor: str = ""
     keyed: bool = False
     label: str | None = None
     tags: tuple[str, ...] = ()

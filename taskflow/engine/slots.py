@@ -1,0 +1,259 @@
+"""What a slot has been given: a queue it works off, or many bodies at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from taskflow.call import Outcome
+    from taskflow.engine.work import Work
+    from taskflow.interfaces import Lane
+
+    Estimate = Callable[[Work], float | None]
+
+#: A slot with less work than this ahead gets its next batch.
+AHEAD_SECONDS: Final = 0.010
+#: A body that shares its worker is asked to stop when its time is over; after so long its
+#: worker is killed.
+PATIENCE_SECONDS: Final = 5.0
+
+Unit = tuple[int, int]
+
+
+class Entry:
+    """Work that a slot was given and has not reported; elements are reported from the front."""
+
+    __slots__ = ("batch", "work")
+
+    def __init__(self, batch: int, work: Work) -> None:
+        self.batch = batch
+        self.work = work
+
+
+class Late(NamedTuple):
+    """A slot that was lost: what it had begun, split by whose time was over."""
+
+    overdue: list[Work]
+    others: list[Work]
+
+
+class SlotState:
+    """What every slot has: its lane, what its worker knows, and why it was killed."""
+
+    def __init__(self, lane: int, kind: Lane) -> None:
+        self.lane = lane
+        self.kind = kind
+        self.units = 0
+        self.ahead = 0.0  # estimated seconds of all that is queued
+        self.exclusive = False  # runs something that must be alone
+        self.reported = 0.0  # when it was last heard of, or given work while idle
+        self.killed_for = ""  # "timeout", "cancel", or "end": clean-up, too
+        self.known_codes = 0
+        self.known_blobs = 0
+
+    def wants(self) -> bool:
+        """Whether it should be given more."""
+        raise NotImplementedError
+
+    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
+        """It was given a batch."""
+        raise NotImplementedError
+
+    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
+        """It reported how some of its work ended: which."""
+        raise NotImplementedError
+
+    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+        """It lost its claim to the last units of some batches: which, the last first."""
+        raise NotImplementedError
+
+    def works(self) -> Iterator[Work]:
+        """What it was given and has not reported."""
+        raise NotImplementedError
+
+    def started(self, unit: Unit, deadline: float) -> None:
+        """The body of a unit has begun, and should have ended by then."""
+        raise NotImplementedError
+
+    @property
+    def deadline(self) -> float | None:
+        """When it is to be killed, if it has not reported by then."""
+        raise NotImplementedError
+
+    def lost(self, now: float) -> Late:
+        """Its worker died: what it had begun, in order; it has nothing any more."""
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """It has nothing any more."""
+        self.units, self.ahead, self.exclusive = 0, 0.0, False
+
+    def buried(self) -> None:
+        """A new worker takes the slot: it knows no function."""
+        self.clear()
+        self.killed_for = ""
+        self.known_codes = self.known_blobs = 0
+
+
+class Queue(SlotState):
+    """A slot that runs its calls one at a time, in the order in which they were given."""
+
+    def __init__(self, lane: int, kind: Lane) -> None:
+        super().__init__(lane, kind)
+        self.queue: deque[Entry] = deque()
+        self._deadline: float | None = None
+
+    def wants(self) -> bool:
+        if self.exclusive or self.killed_for:
+            return False
+        return not self.queue or self.ahead < AHEAD_SECONDS
+
+    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
+        for work in works:
+            self.queue.append(Entry(batch, work))
+            self.units += work.count
+        self.ahead += seconds
+
+    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
+        self._deadline = None
+        entry = self.queue[0]
+        work = entry.work
+        assert (work.node, work.first) == (outcome.node, outcome.first), (work, outcome)
+        self.units -= outcome.count
+        self.ahead = max(0.0, self.ahead - outcome.count * (estimate(work) or 0.0))
+        if outcome.count == work.count:
+            self.queue.popleft()
+        else:
+            entry.work = work._replace(
+                first=work.first + outcome.count, count=work.count - outcome.count
+            )
+        return work
+
+    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+        kept: deque[Entry] = deque()
+        returned: list[Work] = []
+        while self.queue:
+            entry = self.queue.pop()
+            work = entry.work
+            count = min(taken.get(entry.batch, 0), work.count)
+            if count:
+                taken[entry.batch] -= count
+                keep = work.count - count
+                returned.append(work._replace(first=work.first + keep, count=count))
+                if not keep:
+                    continue
+                entry.work = work._replace(count=keep)
+            kept.appendleft(entry)
+        self.queue = kept
+        self.units = sum(entry.work.count for entry in kept)
+        self.ahead = sum((estimate(e.work) or 0.0) * e.work.count for e in kept)
+        if not kept:
+            self.exclusive = False
+        return returned
+
+    def works(self) -> Iterator[Work]:
+        return (entry.work for entry in self.queue)
+
+    def started(self, unit: Unit, deadline: float) -> None:
+        self._deadline = deadline
+
+    @property
+    def deadline(self) -> float | None:
+        return self._deadline
+
+    def lost(self, now: float) -> Late:
+        works = list(self.works())
+        is_late = self.killed_for == "timeout" and sum(work.count for work in works) == 1
+        self.clear()
+        return Late(works, []) if is_late else Late([], works)
+
+    def clear(self) -> None:
+        super().clear()
+        self.queue.clear()
+        self._deadline = None
+
+
+class Crowd(SlotState):
+    """A slot that runs many bodies at once, and reports each by itself."""
+
+    def __init__(self, lane: int, kind: Lane) -> None:
+        super().__init__(lane, kind)
+        self._flying: dict[Unit, Work] = {}
+        self._batches: dict[int, list[Unit]] = {}  # what may still be withdrawn, in order
+        self._deadlines: dict[Unit, float] = {}
+
+    @property
+    def room(self) -> int:
+        """How many units it can be given."""
+        return self.kind.width - self.units
+
+    def wants(self) -> bool:
+        return not self.exclusive and not self.killed_for and self.room > 0
+
+    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
+        units = self._batches[batch] = []
+        for work in works:
+            for number in range(work.count):
+                unit = (work.node, work.first + number)
+                self._flying[unit] = work._replace(first=unit[1], count=1)
+                units.append(unit)
+        self.units += len(units)
+
+    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
+        return self._take_off((outcome.node, outcome.first))
+
+    def _take_off(self, unit: Unit) -> Work:
+        self._deadlines.pop(unit, None)
+        self.units -= 1
+        work = self._flying.pop(unit)
+        if not self._flying:
+            self._batches.clear()
+            self.exclusive = False
+        return work
+
+    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+        units = [
+            unit
+            for batch, count in taken.items()
+            for unit in reversed(self._batches.get(batch, [])[-count:] if count else ())
+        ]
+        return [self._take_off(unit) for unit in units]
+
+    def works(self) -> Iterator[Work]:
+        return iter(self._flying.values())
+
+    def started(self, unit: Unit, deadline: float) -> None:
+        if unit in self._flying:
+            self._deadlines[unit] = deadline
+
+    @property
+    def deadline(self) -> float | None:
+        times = self._deadlines.values()
+        return min(times) + PATIENCE_SECONDS if times else None
+
+    def lost(self, now: float) -> Late:
+        late: list[Work] = []
+        others: list[Work] = []
+        for unit, work in self._flying.items():
+            is_late = self.killed_for == "timeout" and self._deadlines.get(unit, now + 1) <= now
+            (late if is_late else others).append(work)
+        self.clear()
+        return Late(late, others)
+
+    def clear(self) -> None:
+        super().clear()
+        self._flying.clear()
+        self._batches.clear()
+        self._deadlines.clear()
+
+
+def slot_states(lanes: Iterable[Lane]) -> list[SlotState]:
+    """The states of all slots, in the order of their numbers."""
+    return [
+        Queue(number, lane) if lane.width == 1 else Crowd(number, lane)
+        for number, lane in enumerate(lanes)
+        for _ in range(lane.slots)
+    ]
