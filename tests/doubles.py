@@ -10,7 +10,19 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from taskflow.call import ASK_SPLIT, Abort, Ended, Failed, Lost, Outcome, Piece, Setup, Started
+from taskflow.call import (
+    ASK_KEYS,
+    ASK_SPLIT,
+    ASK_VALUE,
+    Abort,
+    Ended,
+    Failed,
+    Lost,
+    Outcome,
+    Piece,
+    Setup,
+    Started,
+)
 from taskflow.events import GOOD, SUCCEEDED
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
@@ -18,7 +30,7 @@ from taskflow.values import decode_piece, encode_each
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from taskflow.call import Batch, Call, Column, Report
     from taskflow.events import Event
@@ -79,10 +91,29 @@ class _Slot:
     queue: deque[tuple[Batch, Call]] = field(default_factory=deque)
     tokens: Counter[int] = field(default_factory=Counter)  # unclaimed, by batch
     step: Step | None = None
+    ask: int = ASK_VALUE
     ends: float = 0.0
     claimed: list[tuple[int, int]] = field(default_factory=list)  # units of the step
     buffer: list[Outcome] = field(default_factory=list)  # ended, and not reported
     learnt: int = 0
+
+
+@dataclass
+class _Flight:
+    """One of the bodies that a wide slot runs at once."""
+
+    unit: tuple[int, int]
+    step: Step
+    ends: float
+
+
+@dataclass
+class _Crowd:
+    number: int
+    width: int
+    worker: Worker
+    queue: deque[tuple[Batch, Call]] = field(default_factory=deque)
+    flights: list[_Flight] = field(default_factory=list)
 
 
 class SimulatedExecutor:
@@ -102,10 +133,11 @@ class SimulatedExecutor:
         world: random.Random | None = None,
         loss_rate: float = 0.0,
         claim: int = 8,
+        lanes: Sequence[Lane] = (),
     ) -> None:
         self.claim = claim  # how many elements a worker begins at once, where no world decides
         self.clock = clock
-        self.lanes = (Lane("processes", slots, can_kill=True),)
+        self.lanes = tuple(lanes) or (Lane("processes", slots, can_kill=True),)
         self.room = room
         self.world = world
         self.loss_rate = loss_rate
@@ -115,7 +147,13 @@ class SimulatedExecutor:
         #: Called before a step: may cancel the run, and may look at what is in flight.
         self.before_step: Callable[[Call, int], None] = lambda call, count: None
         self._make_worker = make_worker
-        self._slots = [_Slot(number, make_worker()) for number in range(slots)]
+        kinds = [lane for lane in self.lanes for _ in range(lane.slots)]
+        self._slots = [
+            _Slot(number, make_worker())
+            if lane.width == 1
+            else _Crowd(number, lane.width, make_worker())
+            for number, lane in enumerate(kinds)
+        ]
         self._reports: list[Report] = []
         self._woken = False
 
@@ -125,13 +163,23 @@ class SimulatedExecutor:
     def submit(self, slot: int, batch: Batch) -> None:
         state = self._slots[slot]
         state.queue.extend((batch, call) for call in batch.calls)
-        state.tokens[batch.id] += sum(call.count for call in batch.calls)
+        if isinstance(state, _Slot):
+            state.tokens[batch.id] += sum(call.count for call in batch.calls)
+        else:
+            given = sum(call.count for _, call in state.queue)
+            assert len(state.flights) + given <= state.width, "it was given too much"
 
     def capacity(self, slot: int) -> int:
         return self.room
 
     def withdraw(self, slot: int) -> dict[int, int]:
         state = self._slots[slot]
+        if isinstance(state, _Crowd):
+            taken = Counter[int]()
+            for batch, call in state.queue:
+                taken[batch.id] += call.count
+            state.queue.clear()
+            return dict(taken)
         taken = {batch: count for batch, count in state.tokens.items() if count}
         state.tokens.clear()
         return taken
@@ -149,21 +197,60 @@ class SimulatedExecutor:
         until = None if timeout is None else self.clock.time + timeout
         while not self._reports and not self._woken:
             for slot in self._slots:
-                self._begin(slot)
-            busy = [slot for slot in self._slots if slot.step and not slot.step.hangs]
-            first = min(busy, key=lambda slot: slot.ends, default=None)
+                self._begin(slot) if isinstance(slot, _Slot) else self._begin_all(slot)
+            busy = list(self._running())
+            ends, slot, flight = min(busy, key=lambda each: each[0], default=(0.0, None, None))
             if self._reports:
                 break
-            if first is None or (until is not None and first.ends > until):
+            if slot is None or (until is not None and ends > until):
                 assert until is not None, "the engine waits for ever"
                 self.clock.time = max(until, self.clock.time)
                 break
-            self._finish(first)
+            self._finish(slot) if isinstance(slot, _Slot) else self._land(slot, flight)
         self._woken = False
         reports, self._reports = self._reports, []
         return reports
 
     # --- inside ---
+
+    def _running(self) -> Iterator[tuple[float, _Slot | _Crowd, _Flight | None]]:
+        for slot in self._slots:
+            if isinstance(slot, _Crowd):
+                yield from ((each.ends, slot, each) for each in slot.flights if not each.step.hangs)
+            elif slot.step and not slot.step.hangs:
+                yield slot.ends, slot, None
+
+    def in_flight(self) -> Iterator[tuple[int, int]]:
+        """The units whose bodies run at this moment."""
+        for slot in self._slots:
+            if isinstance(slot, _Crowd):
+                yield from (flight.unit for flight in slot.flights)
+            elif slot.step and slot.ask != ASK_KEYS:
+                yield from slot.claimed
+
+    # --- many at once ---
+
+    def _begin_all(self, slot: _Crowd) -> None:
+        while slot.queue:
+            batch, call = slot.queue.popleft()
+            slot.worker.learn(batch)
+            for number in range(call.count):
+                self.steps += 1
+                self.before_step(call, 1)
+                step = slot.worker.perform(one_of(call, number), 1)
+                unit = (call.node, call.first + number)
+                self._reports.append(Started(slot.number, *unit))
+                slot.flights.append(_Flight(unit, step, self.clock.time + step.seconds))
+
+    def _land(self, slot: _Crowd, flight: _Flight) -> None:
+        self.clock.time = max(self.clock.time, flight.ends)
+        if flight.step.dies or self._chance(self.loss_rate):
+            self._lose(slot, "SIGSEGV: it fell over")
+            return
+        slot.flights.remove(flight)
+        self._reports.append(Ended(slot.number, flight.step.outcomes))
+
+    # --- one after another ---
 
     def _begin(self, slot: _Slot) -> None:
         while slot.step is None and slot.queue:
@@ -180,6 +267,7 @@ class SimulatedExecutor:
             self.steps += 1
             self.before_step(call, count)
             slot.claimed = [(call.node, call.first + each) for each in range(count)]
+            slot.ask = call.ask
             slot.step = slot.worker.perform(call, count)
             slot.ends = self.clock.time + slot.step.seconds
             if slot.step.hangs:
@@ -211,7 +299,14 @@ class SimulatedExecutor:
             self._reports.append(Ended(slot.number, slot.buffer))
             slot.buffer = []
 
-    def _lose(self, slot: _Slot, cause: str, *, killed: bool = False) -> None:
+    def _lose(self, slot: _Slot | _Crowd, cause: str, *, killed: bool = False) -> None:
+        if isinstance(slot, _Crowd):
+            if len(slot.flights) == 1 and not killed:
+                self.charged[slot.flights[0].unit] += 1
+            unclaimed = self.withdraw(slot.number)
+            self._reports.append(Lost(slot.number, cause, "", unclaimed, killed))
+            self._slots[slot.number] = _Crowd(slot.number, slot.width, self._make_worker())
+            return
         if killed or self._chance(0.5):
             self._flush(slot)
         units = [

@@ -72,8 +72,9 @@ class Dispatcher:
         """Batches for all slots that want work: in turn, so that none takes what is left alone."""
         given: list[Given] = []
         stacks = self.plan.ready.stacks
-        wanting = [number for number, slot in enumerate(self.slots) if stacks[slot.lane]]
-        wanting.sort(key=lambda number: self.slots[number].ahead)
+        wanting = [n for n, slot in enumerate(self.slots) if stacks[slot.lane] or not slot.lane]
+        # The first lane last: work of the others may have questions, which go there.
+        wanting.sort(key=lambda number: (-self.slots[number].lane, self.slots[number].ahead))
         while wanting:
             for number in wanting[:]:
                 slot = self.slots[number]
@@ -172,6 +173,8 @@ class Dispatcher:
         if outcome.state == SUCCEEDED:
             self.limiter.learn(work._replace(count=outcome.count), outcome.value)
             return
+        if self._is_moot(work):
+            return
         if outcome.state != NOT_RUN:
             self._begin_after_all(number, work, outcome.count)
         self.plan.take(outcome, now)
@@ -181,6 +184,10 @@ class Dispatcher:
         self.plan.begin(body)
         if self._is_shown(body):
             self.plan.events.append(TasksStarted(self.plan.name_of(work.node), count, number))
+
+    def _is_moot(self, work: Work) -> bool:
+        """Whether keys were asked for a body that has been cancelled meanwhile."""
+        return work.ask == ASK_KEYS and self.plan.is_stale(self._body_of(work))
 
     def _body_of(self, work: Work) -> Work:
         """The work that a question about limits was asked for."""
@@ -211,7 +218,8 @@ class Dispatcher:
         self.limiter.release(work, now, ran=False)
         if self._is_shown(work):
             self.plan.events.append(TasksReturned(self.plan.name_of(work.node), work.count))
-        self.plan.give_back(self._body_of(work), alone=alone)
+        if not self._is_moot(work):
+            self.plan.give_back(self._body_of(work), alone=alone)
 
     def overloaded(self, now: float) -> list[int]:
         """Slots from which queued work should be withdrawn, because one like it is idle."""
@@ -257,6 +265,8 @@ class Dispatcher:
             self.limiter.release(work, now, ran=True)
             self._timed_out(work, now)
         for work in reversed(suspects):
+            if self._is_moot(work):
+                continue
             if reason == "end" or (reason == "cancel" and self.plan.is_stopped(work.node)):
                 self.limiter.release(work, now, ran=True)
                 for element in range(work.count):

@@ -41,13 +41,15 @@ class Facts:
     def announcements(self, first: int) -> list[Event]:
         """How many task runs of each name come with the nodes from `first` on."""
         counts: dict[str, int] = {}
+        paths: dict[str, str] = {}
         for node in range(first, len(self.graph)):
-            if self.graph.kind[node] in (TASK, DYNAMIC):
+            if self.graph.kind[node] in (TASK, DYNAMIC, MAP):
                 name = self.name_of(node)
-                counts[name] = counts.get(name, 0) + 1
-            elif self.graph.kind[node] == MAP:
-                counts.setdefault(self.name_of(node), 0)
-        return [TasksPlanned(name, count) for name, count in counts.items()]
+                # How many elements a map has is announced when it is known.
+                counts[name] = counts.get(name, 0) + (self.graph.kind[node] != MAP)
+                if name not in paths:
+                    paths[name] = self._path_of(self.graph.scope[node])
+        return [TasksPlanned(name, count, paths[name]) for name, count in counts.items()]
 
     def spec_of(self, node: int) -> TaskSpec | None:
         """The task of a node; None for helpers."""
@@ -70,11 +72,13 @@ class Facts:
 
     def key_of(self, node: int, element: int = -1) -> str:
         """The task key of a node or of an element of a map."""
-        scope = self.graph.scope[node]
-        path = self._paths.get(scope)
-        if path is None:
-            path = self._paths[scope] = self.graph.path_of(scope)
-        key = self.graph.key_of(node, path)
+        key = self.graph.key_of(node, self._path_of(self.graph.scope[node]))
         if element < 0:
             return key
         return f"{key}[{self.label_of(node, element)}]"
+
+    def _path_of(self, scope: int) -> str:
+        path = self._paths.get(scope)
+        if path is None:
+            path = self._paths[scope] = self.graph.path_of(scope)
+        return path
