@@ -365,7 +365,7 @@ class RunningWorker:
         spent = 0.0
         for number in range(count):
             one = one_of(call, number)
-            took = self._seconds()
+            took = self._seconds() if call.ask != ASK_KEYS else 1e-5
             try:
                 outcomes += (
                     each._replace(seconds=took) for each in self._runner.run(one, lambda n: n)

@@ -171,7 +171,7 @@ class Dispatcher:
     def _take_keys(self, number: int, work: Work, outcome: Outcome, now: float) -> None:
         """The keys of limits came; where they cannot be found, the task itself has failed."""
         if outcome.state == SUCCEEDED:
-            self.limiter.learn(work._replace(count=outcome.count), outcome.value)
+            self.limiter.learn(work, outcome.value, now)
             return
         if self._is_moot(work):
             return

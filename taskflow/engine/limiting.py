@@ -47,6 +47,7 @@ class Place:
     def __init__(self) -> None:
         self._waiting: list[tuple[int, int, Work]] = []
         self.timer: float | None = None  # when it is looked at next
+        self.calls = False  # whether work that waited here is on its way to a slot
 
     def opens(self, now: float) -> float | None:
         """When the next unit may be taken: now or earlier, later, or None when one is freed."""
@@ -137,6 +138,7 @@ class Limiter:
         self._policies: list[tuple[Policy, ...]] = []  # by spec
         self._places: dict[Hashable, Place] = {}
         self._keys: dict[Unit, tuple[Any, ...]] = {}
+        self._called: dict[Unit, Place] = {}  # which place let go what is on its way
         self._held: dict[Unit, list[Place]] = {}  # of units that slots have
         self._begun: set[Unit] = set()
         self._turns: dict[Unit, int] = {}  # what waited once keeps its turn
@@ -156,6 +158,7 @@ class Limiter:
         if unit not in self._keys and any(policy.key >= 0 for policy in policies):
             self._ask(work)
             return False
+        self._arrived(unit)
         places = self._places_of(unit, policies)
         for place in places:
             time = place.opens(now)
@@ -178,6 +181,7 @@ class Limiter:
     def stale(self, work: Work, now: float) -> None:
         """Work that was cancelled while it waited: who waits behind it goes on."""
         unit = (work.node, work.first)
+        self._arrived(unit)
         policies = self._policies_of(work)
         if unit in self._keys or all(policy.key < 0 for policy in policies):
             self._wake(self._places_of(unit, policies), now)
@@ -190,16 +194,22 @@ class Limiter:
         if count < work.count:
             rest = work._replace(first=work.first + count, count=work.count - count)
             self._plan.ready.push(rest)
+        for number in range(count):  # the answers may come in another order
+            self._turns.setdefault((work.node, work.first + number), next(self._serial))
         self._plan.ready.push(work._replace(count=count, ask=ASK_KEYS))
 
-    def learn(self, work: Work, keys: tuple[Any, ...]) -> None:
-        """The keys of some work are known: it is ready, unit by unit."""
+    def learn(self, work: Work, keys: tuple[Any, ...], now: float) -> None:
+        """The keys of some work are known: it queues up, unit by unit."""
         found = keys if work.first >= 0 else (keys,)
         ask = self._plan.ask_of(work.node, work.first)
-        for number in reversed(range(len(found))):
+        firsts = []
+        for number, key in enumerate(found):
             unit = (work.node, work.first + number)
-            self._keys[unit] = found[number]
-            self._plan.ready.push(Work(*unit, ask=ask))
+            self._keys[unit] = key
+            first = self._places_of(unit, self._policies_of(work._replace(ask=ask)))[0]
+            self._wait(first, Work(*unit, ask=ask), None)  # who asked first goes first
+            firsts.append(first)
+        self._wake(firsts, now)
 
     # --- at the end of an attempt ---
 
@@ -243,10 +253,19 @@ class Limiter:
             place.timer = time
             heapq.heappush(self._timers, (time, next(self._serial), place))
 
+    def _arrived(self, unit: Unit) -> None:
+        """Work that had waited is at a slot, or stale: its place may let go the next."""
+        place = self._called.pop(unit, None)
+        if place is not None:
+            place.calls = False
+
     def _wake(self, places: list[Place], now: float) -> None:
-        """Let one work go on where there is room; it will wake the next one when it is taken."""
+        """Let one work go on where there is room; the next one when that has arrived.
+
+        One at a time, since it may wait elsewhere after all, and so that they keep their order.
+        """
         for place in places:
-            if not place:
+            if not place or place.calls:
                 continue
             time = place.opens(now)
             if time is None:
@@ -256,6 +275,8 @@ class Limiter:
                 continue
             work = place.next()
             assert work is not None  # some waits
+            place.calls = True
+            self._called[work.node, work.first] = place
             self._plan.ready.push(work)
 
     def tick(self, now: float) -> None:

@@ -190,7 +190,7 @@ class Engine:
             read = feed.take()
             if read is not None:
                 pieces, is_last, error = read
-                self.plan.feed(run.node, number, pieces, error, is_last=is_last)
+                self.plan.mapping.feed(run.node, number, pieces, error, is_last=is_last)
                 if is_last:
                     continue
             wanted = window - (run.sources[number].arrived - run.ended)

@@ -225,7 +225,26 @@ class Mapping(Arrivals):
         run.closed = True
         self.check(run)
 
-    def iterator_failed(self, node: int, number: int, report: ErrorReport) -> None:
+    def feed(
+        self,
+        node: int,
+        number: int,
+        pieces: tuple[Piece, ...],
+        error: ErrorReport | None,
+        *,
+        is_last: bool,
+    ) -> None:
+        """The iterator of a map gave elements, ended, or raised."""
+        run = self.runs[node]
+        self.bring(run, number, pieces, is_last=is_last)
+        if error is not None:
+            self._iterator_failed(node, number, error)
+        self.plan.settle()
+        if is_last:
+            self.check(run)
+            self.plan.settle()
+
+    def _iterator_failed(self, node: int, number: int, report: ErrorReport) -> None:
         """The iterator of a map raised: what it gave so far runs to its end."""
         run = self.runs[node]
         run.error = report

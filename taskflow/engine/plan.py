@@ -10,7 +10,7 @@ dispatcher, events are collected by the loop. So every situation can be replayed
 
 A node is judged once all its inputs have ended. Nodes are integers, states are a list by node;
 what happens to elements of maps is in `mapping`, graphs that arrive while running are in
-`expanding`. Everything that follows from an outcome is worked off by `_settle`, from a queue
+`expanding`. Everything that follows from an outcome is worked off by `settle`, from a queue
 and never by recursion, so a chain of any length is fine.
 """
 
@@ -60,7 +60,7 @@ from taskflow.graph.graph import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taskflow.call import ErrorReport, Outcome, Piece
+    from taskflow.call import ErrorReport, Outcome
     from taskflow.events import Event
     from taskflow.graph.graph import Graph
 
@@ -122,7 +122,7 @@ class Plan(Facts):
                 self.mapping.add(node)
         before = self.ready.sizes()
         self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
-        self._settle()
+        self.settle()
         self.ready.sort_above(before)
 
     # --- outcomes enter ---
@@ -156,7 +156,7 @@ class Plan(Facts):
             if self.keeping.readers[node]:
                 self.value[node] = value
             self.end(node, SUCCEEDED, outcome.seconds, running=True, attempt=outcome.attempt)
-        self._settle()
+        self.settle()
 
     def fail(
         self, node: int, element: int, state: str, report: ErrorReport, now: float, took: float
@@ -193,7 +193,7 @@ class Plan(Facts):
             self.end(node, state, took, running=True, error=report)
         if self.fail_fast and not self.cancelled and not self.taking.is_tolerated(node):
             self.cancel()
-        self._settle()
+        self.settle()
 
     def _retry(self, work: Work, when: float, delay: float, why: str, attempt: int) -> None:
         if self.is_stopped(work.node):
@@ -223,7 +223,7 @@ class Plan(Facts):
             )
         else:
             self.make_ready(work)
-        self._settle()
+        self.settle()
 
     def make_ready(self, *works: Work) -> None:
         """Put work on the stack."""
@@ -246,25 +246,6 @@ class Plan(Facts):
         if work.first == -1:
             return self.state[work.node] in ENDED
         return self.state[work.node] in ENDED or self.mapping.is_stale(work)
-
-    def feed(
-        self,
-        node: int,
-        number: int,
-        pieces: tuple[Piece, ...],
-        error: ErrorReport | None,
-        *,
-        is_last: bool,
-    ) -> None:
-        """The iterator of a map gave elements, ended, or raised."""
-        run = self.mapping.runs[node]
-        self.mapping.bring(run, number, pieces, is_last=is_last)
-        if error is not None:
-            self.mapping.iterator_failed(node, number, error)
-        self._settle()
-        if is_last:
-            self.mapping.check(run)
-            self._settle()
 
     # --- time ---
 
@@ -316,7 +297,8 @@ class Plan(Facts):
         if self.graph.inputs[node] or kind in (MAP, FLAT):
             self.keeping.ended(node)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Work off all that follows from what was just noted."""
         while True:
             if self._due:
                 self._judge(self._due.popleft())
@@ -374,7 +356,7 @@ class Plan(Facts):
                 self.mapping.cancel(node)
             elif self.state[node] in (PENDING, READY, RETRYING):
                 self._end_unrun(node, CANCELLED)
-        self._settle()
+        self.settle()
 
     def is_stopped(self, node: int) -> bool:
         """Whether the run was cancelled, and this is no clean-up that runs all the same."""
@@ -392,7 +374,7 @@ class Plan(Facts):
     def stop_running(self, node: int, element: int) -> None:
         """What ran was killed by a cancel."""
         self._cancel_work(Work(node, element, 1, self.ask_of(node, element)), running=True)
-        self._settle()
+        self.settle()
 
     # --- reading ---
 

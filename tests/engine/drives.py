@@ -16,9 +16,10 @@ from taskflow.events import TasksEnded
 from taskflow.executors.running import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from taskflow.graph.graph import Graph
+    from taskflow.interfaces import Lane
 
 
 class Drive:
@@ -34,6 +35,7 @@ class Drive:
         timeout: float | None = None,
         tireless: bool = False,
         claim: int = 1,
+        lanes: Sequence[Lane] = (),
         before_step: Callable[[Drive, Any], None] | None = None,
     ) -> None:
         self.clock = FakeClock()
@@ -48,10 +50,12 @@ class Drive:
                 slots=slots,
                 claim=claim,
                 room=1 << 20 if tireless else 4096,
+                lanes=lanes,
             )
             if before_step is not None:
                 self.executor.before_step = lambda call, count: before_step(self, call)
-            self.plan = Plan(self.graph, fail_fast=fail_fast, draw=self.clock.random)
+            kinds = [lane.kind for lane in self.executor.lanes]
+            self.plan = Plan(self.graph, fail_fast=fail_fast, draw=self.clock.random, lanes=kinds)
             listeners = [] if tireless else [self.recorder]
             self.engine = Engine(self.plan, self.executor, self.clock, listeners, timeout)
             self.engine.run()
