@@ -72,6 +72,8 @@ class Dispatcher:
         """Batches for all slots that want work: in turn, so that none takes what is left alone."""
         given: list[Given] = []
         stacks = self.plan.ready.stacks
+        if not any(stacks):
+            return given
         wanting = [n for n, slot in enumerate(self.slots) if stacks[slot.lane] or not slot.lane]
         # The first lane last: work of the others may have questions, which go there.
         wanting.sort(key=lambda number: (-self.slots[number].lane, self.slots[number].ahead))

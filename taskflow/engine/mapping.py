@@ -253,7 +253,10 @@ class Mapping(Arrivals):
 
     def note_keys(self, node: int, first: int, keys: tuple[Any, ...]) -> None:
         """A worker said what the keys of some elements are."""
-        self.runs[node].keys.update(zip(range(first, first + len(keys)), keys, strict=True))
+        run = self.runs[node]
+        for element, key in enumerate(keys, first):
+            if element not in run.keys:  # another attempt says the same again
+                run.keys[element] = run.distinct(str(key))
 
     def _end(self, run: MapRun, first: int, count: int, state: str, how: How = _NOT_RUN) -> None:
         run.end(first, count, state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Chunk, Failed, Piece
@@ -122,6 +123,7 @@ class MapRun:
         "errors",
         "iterators",
         "keys",
+        "keys_seen",
         "lists",
         "marks",
         "missing",
@@ -146,7 +148,8 @@ class MapRun:
         self.states = bytearray()  # codes by element
         self.tally: dict[str, int] = {}  # ended elements by state
         self.errors: dict[int, Any] = {}  # element -> ErrorReport
-        self.keys: dict[int, Any] = {}  # element -> map key, where it is not the index
+        self.keys: dict[int, str] = {}  # element -> map key, where it is not the index
+        self.keys_seen: Counter[str] = Counter()
         self.missing = bytearray()  # sources that have not brought this element yet
         self.marks: dict[int, list[str]] = {}  # element -> states of inputs that did not succeed
         self.sources: list[Source] = []
@@ -304,14 +307,19 @@ class MapRun:
         for first, stop in self.ordered():
             yield from range(first, stop)
 
+    def distinct(self, key: str) -> str:
+        """A map key that no other element has: `be`, then `be#2`, as of calls of one name."""
+        self.keys_seen[key] += 1
+        return key if self.keys_seen[key] == 1 else f"{key}#{self.keys_seen[key]}"
+
     def label(self, element: int) -> str:
         """What stands between the brackets of an element's key."""
         key = self.keys.get(element)
         if key is not None:
-            return str(key)
+            return key
         root = self.root
         if root is not self and element in root.keys:
-            return str(root.keys[element])
+            return root.keys[element]
         if root.parent is None:
             return str(element)
         parent, first = root.list_of(element)

@@ -46,7 +46,7 @@ class Stack:
         raise IndexError("nothing is ready")
 
     def __bool__(self) -> bool:
-        return any(self._order)
+        return bool(self._order[-1]) or any(self._order)
 
     def __len__(self) -> int:
         return sum(map(len, self._order))

@@ -217,6 +217,14 @@ def test_an_element_that_kills_its_worker_is_found_and_its_neighbours_are_not_ch
     assert drive.executor.charged == {(0, 3): 3}
 
 
+def test_map_keys_that_turn_out_equal_are_told_apart():
+    """Of values nobody knew when the map was traced: each element has a name of its own."""
+    drive = Drive(lambda: odd_fails.options(key=lambda x: x % 4).map(double.map(range(8))))
+    names = [key for key in drive.states if key.startswith("odd_fails[")]
+    assert len(names) == 8
+    assert {"odd_fails[0]", "odd_fails[0#2]", "odd_fails[2#4]"} <= set(names)
+
+
 def test_elements_bear_their_keys_in_what_is_told_of_them():
     """With `key=`, failures and retries name the element as the user does."""
     keyed = odd_fails.options(key=lambda x: f"k{x}", retries=1)
