@@ -35,27 +35,51 @@ if TYPE_CHECKING:
 
 
 class TaskflowError(Exception):
-    """The root of every error that taskflow raises by itself."""
+    """The root of every error that taskflow raises by itself.
+
+    Catch it around a run to tell what taskflow has to say from what your own code raises
+    outside of tasks.
+    """
 
 
 class DefinitionError(TaskflowError, TypeError):
-    """A task, pipeline, schedule or option is declared in a way that cannot work."""
+    """A task, pipeline, schedule or option is declared in a way that cannot work.
+
+    Raised where the declaration or the call stands, before anything runs. The message names the
+    option or argument, and the nearest one that exists.
+    """
 
 
 class FutureError(TaskflowError, TypeError):
-    """A future was used as if its value were already there."""
+    """A future was used as if its value were already there.
+
+    The body of a pipeline only says what is to run: a call of a task gives a future, which can be
+    passed on, taken apart and ordered. What needs the value belongs into a task; the message says
+    what was done, on which line, where the future was made, and what to write instead.
+    """
 
 
 class FutureAttributeError(FutureError, AttributeError):
-    """An attribute was read from a future whose class does not declare it."""
+    """An attribute was read from a future whose class does not declare it.
+
+    Fields are lifted when the task is annotated with the class that it returns: a dataclass,
+    NamedTuple, attrs, msgspec or pydantic class. It is an `AttributeError` too, so `hasattr` works.
+    """
 
 
 class ArgumentError(TaskflowError, TypeError):
-    """An argument cannot be pickled, so it cannot travel to a worker."""
+    """An argument cannot be pickled, so it cannot travel to a worker.
+
+    Arguments are taken at the call, and the message shows the path to the culprit. Pass plain data
+    (a path, a URL, an id), and open files and connections inside the task, or in a `@resource`.
+    """
 
 
 class CycleError(TaskflowError, ValueError):
-    """Calls of a pipeline wait for each other; `cycle` holds their task keys in order."""
+    """Calls of a pipeline wait for each other; `cycle` holds their task keys in order.
+
+    Data alone cannot make a circle; `>>`, `order` and `after=` can. Take one of those out.
+    """
 
     def __init__(self, message: str, cycle: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -63,51 +87,95 @@ class CycleError(TaskflowError, ValueError):
 
 
 class RunawayError(TaskflowError, RecursionError):
-    """A dynamic pipeline expanded deeper than `max_depth` or wider than `max_tasks`."""
+    """A pipeline nests deeper than `max_depth`, or expands into more than `max_tasks` calls.
+
+    Nearly always a recursion without an end: the message shows its chain of calls. Where that many
+    are meant, raise the bound: `@pipeline(dynamic=True, max_depth=...)`.
+    """
 
 
 class ParameterError(TaskflowError, TypeError):
-    """A pipeline was given parameters that do not fit its signature."""
+    """A pipeline was given parameters that do not fit its signature.
+
+    Raised before anything starts, for all wrong parameters at once, and in the same words from
+    Python and from the command line.
+    """
 
 
 class LoadError(TaskflowError, ImportError):
-    """A file of pipelines cannot be imported, or holds no such pipeline."""
+    """A file of pipelines cannot be imported, or holds no such pipeline.
+
+    For commands such as `taskflow run FILE[:NAME]`, which import the file that they are given.
+    """
 
 
 class CodeError(TaskflowError):
-    """Code cannot be sent to, or found by, the workers."""
+    """Code cannot be sent to, or found by, the workers.
+
+    Functions of a script or notebook travel with the globals they use: make what cannot be
+    pickled inside the task, or move the tasks to a module and import them.
+    """
 
 
 class ExecutorError(TaskflowError, RuntimeError):
-    """An executor cannot start, or cannot go on."""
+    """An executor cannot start, or cannot go on.
+
+    The machine lacks something: room for the files of a run, file descriptors, memory for
+    another process. The run ends; the message says what to free or to raise.
+    """
 
 
 class WorkerFault(TaskflowError, RuntimeError):  # noqa: N818 - not the task's own error
-    """A worker could not do its own part: write a value, or find the file of one."""
+    """A worker could not do its own part: write a value, or find the file of one.
+
+    The disk is full, or somebody cleaned up the folder of a run while it was going on. It says
+    nothing about the task, whose `retry_on` is not asked.
+    """
 
 
 class TaskError(TaskflowError):
-    """A task ended badly without an exception of its own."""
+    """A task ended badly without an exception of its own.
+
+    Catch it to tell what happened to a task from what its body raised.
+    """
 
 
 class TaskTimeout(TaskError, TimeoutError):  # noqa: N818 - the words of the DSL
-    """The body of a task ran longer than its `timeout`."""
+    """The body of a task ran longer than its `timeout`.
+
+    Each attempt has the whole timeout, and a timeout uses up a retry. A worker process is killed
+    even when the body is stuck in C code; in this process it ends at its next bytecode.
+    """
 
 
 class TaskCrashed(TaskError):  # noqa: N818 - the words of the DSL
-    """The worker died while it ran this task."""
+    """The worker died while it ran this task.
+
+    A segmentation fault, `os._exit`, the kernel's OOM killer. Other tasks do not notice; this one
+    is tried again, and ends as `crashed` when it has taken a third worker with it.
+    """
 
 
 class ResultError(TaskError):
-    """The result of a task cannot be pickled, or cannot be read back."""
+    """The result of a task cannot be pickled, cannot be read back, or is not what was promised.
+
+    Values travel between processes: return plain data in place of a connection, lock or socket,
+    and as many values as `outputs=` says.
+    """
 
 
 class RemoteError(TaskError):
-    """Stands for an exception that could not be pickled; the text and traceback are kept."""
+    """Stands for an exception that could not be pickled; the text and traceback are kept.
+
+    Most often its `__init__` takes other arguments than it hands to `super().__init__`.
+    """
 
 
 class Skip(TaskflowError):  # noqa: N818 - the words of the DSL
-    """Raise it in a task to end it as `skipped`; its dependants are skipped too."""
+    """Raise it in a task to end it as `skipped`; its dependants are skipped too.
+
+    A skipped element of a map leaves the collected list, so this is how a map is filtered.
+    """
 
     def __init__(self, why: str = "") -> None:
         super().__init__(why)
@@ -117,7 +185,8 @@ class Skip(TaskflowError):  # noqa: N818 - the words of the DSL
 class RetryLater(TaskflowError):  # noqa: N818 - the words of the DSL
     """Raise it in a task to run it again after `delay`, without using up a retry.
 
-    `delay` is in seconds, a `timedelta`, or a text such as `"5m"`.
+    `delay` is in seconds, a `timedelta`, or a text such as `"5m"`. Meanwhile the task holds no
+    worker and no limit: for polling, and for servers that say when to come back.
     """
 
     def __init__(self, delay: Any, why: str = "") -> None:
@@ -125,9 +194,16 @@ class RetryLater(TaskflowError):  # noqa: N818 - the words of the DSL
         self.delay = delay
         self.why = why
 
+    def __str__(self) -> str:
+        after = f"{self.delay} s" if isinstance(self.delay, (int, float)) else self.delay
+        return f"again after {after}" + (f": {self.why}" if self.why else "")
+
 
 class RunError(TaskflowError):
-    """A run ended without its value; `run` is its handle."""
+    """A run ended without its value; `run` is its handle.
+
+    `error.run.state` says how it ended, `error.run.failures` what failed.
+    """
 
     def __init__(self, message: str, run: Any = None) -> None:
         super().__init__(message)
@@ -139,7 +215,11 @@ class RunError(TaskflowError):
 
 
 class RunFailed(RunError):  # noqa: N818 - the words of the DSL
-    """A task failed and nobody took the failure as a value; `failures` lists what failed."""
+    """A task failed and nobody took the failure as a value; `failures` lists what failed.
+
+    Raised after all that could run has ended; its `__cause__` is the first failure's exception.
+    `successes(xs)`, `outcomes(xs)` and `outcome(x)` take failures as values.
+    """
 
     @property
     def failures(self) -> list[Any]:
@@ -148,11 +228,17 @@ class RunFailed(RunError):  # noqa: N818 - the words of the DSL
 
 
 class RunTimedOut(RunError):  # noqa: N818 - the words of the DSL
-    """The run took longer than its `timeout`."""
+    """The run took longer than its `timeout`.
+
+    What ran then was cancelled. `@pipeline(timeout=...)` or `p.options(timeout=...)` sets it.
+    """
 
 
 class RunCancelled(RunError):  # noqa: N818 - the words of the DSL
-    """The run was cancelled."""
+    """The run was cancelled.
+
+    Somebody called `run.cancel()`, in this process or from elsewhere.
+    """
 
 
 class ImportEnded(BaseException):

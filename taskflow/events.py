@@ -68,7 +68,10 @@ RUN_STATES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins; `params` are (name, repr) pairs with secrets masked."""
+    """A run begins; `params` are (name, text) pairs with secrets masked.
+
+    `values` are the same as JSON has them.
+    """
 
     run_id: str
     pipeline: str
@@ -76,14 +79,16 @@ class RunStarted:
     time: float
     executor: str = "processes"
     slots: int = 1
+    values: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TasksPlanned:
-    """`count` more task runs of the task shown as `name` are known to come."""
+    """`count` more task runs of the task shown as `name` are known; `path` is the first's."""
 
     name: str
     count: int
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,7 @@ def as_plain(event: Event) -> dict[str, Any]:
                 "inputs": dict(value.inputs),
             }
         if name == "params":
-            value = dict(value)
-        plain[name] = value
+            value = {**dict(value), **dict(getattr(event, "values", ()))}
+        if name != "values":
+            plain[name] = value
     return plain

@@ -98,7 +98,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         _require(
-            isinstance(self.name, str) and bool(self.name.strip()),
+            _is_text(self.name),
             f"a Limit has a name, which all that share it write: Limit('per host', 2), "
             f"not Limit({self.name!r})",
         )
@@ -195,6 +195,10 @@ TRIGGER_RULES: Final = (
     "all_failed",
     "always",
 )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _is_key(value: object) -> bool:

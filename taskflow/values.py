@@ -205,7 +205,10 @@ def _mapped(value: Stored) -> tuple[memoryview, list[memoryview]]:
         with open(value.path, "rb") as file:
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
-        raise WorkerFault(f"the file of a value is gone or unreadable: {error}") from error
+        raise WorkerFault(
+            f"the file of a value is gone or unreadable: {error}; leave the folder of a run alone "
+            "while it goes on"
+        ) from error
     length, count = _LENGTH.unpack_from(view, 0)[0], _LENGTH.unpack_from(view, 8)[0]
     sizes = [_LENGTH.unpack_from(view, 16 + 8 * each)[0] for each in range(count)]
     start = 16 + 8 * count

@@ -19,6 +19,16 @@ FIXES: Final = {
         "             or pass it whole: other_task({f})\n"
         "             or say how many values there are: @task(outputs=2), or -> tuple[int, str]"
     ),
+    "whole": (
+        "give the whole list to a task: @task def total(values): return sum(values)\n"
+        "             then total({f})\n"
+        "             or go on with one element: other_task({f}[0])"
+    ),
+    "elements": (
+        "give the whole list to a task: @task def total(values): return sum(values)\n"
+        "             then total({f})\n"
+        "             or go on with each element: other_task.map({f})"
+    ),
     "length": (
         "take it inside a task: @task def count(values): return len(values)\n"
         "             or say how many values there are: @task(outputs=2), or -> tuple[int, str]"
@@ -65,6 +75,11 @@ FIXES: Final = {
     "path": "open it inside a task: @task def read(path): return open(path).read()",
     "array": "compute inside a task: @task def mean(values): return np.mean(values)",
 }
+
+#: Advice for one value, and for many: of a map, or of an element that nobody took by itself, all
+#: of the elements are meant.
+OF_ONE: Final = frozenset({"compute", "compare"})
+OF_MANY: Final = frozenset({"iterate", "length"})
 
 #: Methods by which Python, or numpy, asks a future for its value: what was done, and the advice.
 REFUSED: Final = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -21,7 +22,7 @@ from taskflow.graph.graph import Const
 from taskflow.values import BUFFER_BYTES, SCALARS, dumps, encode, why_unpicklable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from taskflow.authoring.tracing import Trace
     from taskflow.call import Value
@@ -34,6 +35,13 @@ FUTURES: Final = frozenset({Future, MapFuture, OutcomeFuture, InputFuture, Handl
 #: Containers of an argument in which forgotten parentheses are looked for, and how far.
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset, dict})
 _LOOKED_AT: Final = 100
+
+
+_PLAIN_DATA: Final = (
+    "values travel to other processes: pass plain data (a path, a URL, an id), and open "
+    "connections and files inside the task"
+)
+_AS_LIST: Final = "it can be read once, and only here: pass list(...) of it"
 
 
 class Called(Protocol):
@@ -160,13 +168,15 @@ class Taker:
             try:
                 dumps(value, None, self.reducers)
             except Exception as culprit:  # noqa: BLE001 - this is the one
+                advice = _AS_LIST if isinstance(value, Iterator) else _PLAIN_DATA
                 return (
                     f"{called.short}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
-                    f"  here: {self._trace.shown_here()}\n"
-                    "  values travel to other processes: pass plain data (a path, a URL, an "
-                    "id), and open connections and files inside the task"
+                    f"  here: {self._trace.shown_here()}\n  {advice}"
                 )
-        return f"{called.short}: its arguments cannot be pickled: {error}"
+        return (
+            f"{called.short}: its arguments cannot be pickled together: {error}\n"
+            f"  here: {self._trace.shown_here()}\n  {_PLAIN_DATA}"
+        )
 
     def refuse_uncalled(self, value: Any, name: str) -> None:
         """Raise if an argument is a task, or holds one: somebody forgot the parentheses."""

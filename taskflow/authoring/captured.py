@@ -1,4 +1,4 @@
-"""Finds futures where they cannot work: in functions, and around exceptions that C code raised."""
+"""Finds futures and calls where they cannot work: in functions, iterators, around exceptions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import inspect
 import itertools
 import linecache
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.definition import Definition
 from taskflow.authoring.future import Future
 from taskflow.authoring.where import is_library
+from taskflow.errors import DefinitionError
 from taskflow.values import dumps, why_unpicklable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from types import CodeType, FrameType, TracebackType
 
 # Of a large container this much is looked at: it is for a better message only.
@@ -82,6 +84,16 @@ def unsendable(fn: Any, error: Exception) -> str:
     return why_unpicklable(fn, "it", error)
 
 
+def refuse_iterator(value: Any, definition: Definition) -> None:
+    """Raise if the body of a pipeline returned an iterator, with the calls in it not yet made."""
+    if isinstance(value, Iterator) and not isinstance(value, Future):
+        raise DefinitionError(
+            f"{definition.short} returns a {type(value).__name__}, which makes the calls in it "
+            f"when it is read: too late to be traced\n  here: {definition.place}\n"
+            "  return a list: [f(x) for x in xs], or f.map(xs)"
+        )
+
+
 # --- exceptions that C code raised about futures, without asking them -----------------------
 
 
@@ -101,6 +113,9 @@ def note_futures(error: BaseException) -> None:
     )
     for name, future in found[:_NAMED]:
         error.add_note(f"`{name}` holds {future!r}: {_NO_VALUE}")
+    key = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if isinstance(key, Future) and not found:
+        error.add_note(f"the key is {key!r}: {_NO_VALUE}")
     if found and " >>: " in str(error):
         error.add_note("two lists have no `>>`: write order([a, b], [c, d])")
     if is_told and not found:

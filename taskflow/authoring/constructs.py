@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from taskflow.authoring.future import Future, MapFuture, OutcomeFuture, unwrapped
 from taskflow.authoring.tracing import active_trace
@@ -81,9 +81,13 @@ def order(*steps: Any) -> None:
         trace.order(before, after)
 
 
+@overload
+def when(condition: Any, then: Callable[[], T], otherwise: None = None) -> T | None: ...
+@overload
+def when(condition: Any, then: Callable[[], T], otherwise: Callable[[], R]) -> T | R: ...
 def when(
-    condition: Any, then: Callable[[], T], otherwise: Callable[[], T] | None = None
-) -> T | None:
+    condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any] | None = None
+) -> Any:
     """A branch on a value that is not known yet: only one side runs, the other is skipped.
 
     Both sides are functions without arguments; they are called once each, while tracing. The
@@ -105,7 +109,7 @@ def when(
         if plain:
             return then()
         return None if otherwise is None else otherwise()
-    return trace.branch(plain, then, otherwise)  # type: ignore[return-value] # the lie of the DSL
+    return trace.branch(plain, then, otherwise)
 
 
 def _has_futures(values: Any) -> bool:

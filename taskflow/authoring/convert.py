@@ -5,12 +5,13 @@ read as command-line text would be:
 
     int, float, Decimal, UUID    text, as msgspec reads it; numpy scalars
     bool                         yes no true false on off 1 0
-    str, Path                    text or a path
+    str, Path                    text or a path; `~/x` is below the home folder
     date, datetime, time         ISO 8601
     timedelta                    seconds, or "5m"
     Enum, Literal                a name or a value
     A | B, A | None              what it is already, else the first that reads it; "none"
-    list, tuple, set             any iterable, JSON text, or one element
+    list, tuple, set             any iterable, JSON text, one element, or several with commas
+                                 where no element could have one: `1,2` for numbers, not for text
     dict, dataclasses            a mapping or JSON text
     Annotated[int, Meta(ge=1)]   as int, within bounds
 
@@ -21,13 +22,10 @@ cannot judge lets everything pass; so does every hint for an object whose class 
 
 from __future__ import annotations
 
-import inspect
 import json
 import operator
 import os
-import re
 import reprlib
-import sys
 import types
 import typing
 from collections import abc, deque
@@ -39,14 +37,18 @@ from itertools import repeat
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Union
 
+from taskflow.authoring.signatures import STARS, is_record, keys_signature, resolved_signature
+from taskflow.authoring.wording import bounds, near, type_text, written
+from taskflow.plain import text_of
 from taskflow.policies import seconds
+from taskflow.secret import MASK, is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    import inspect
+    from collections.abc import Callable, Iterable, Mapping
 
 #: Where in the parameters, and what is wrong there.
 Problems = list[tuple[str, str]]
-STARS: Final = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
 class Refused(Exception):  # noqa: N818 - no error yet: its catcher words it
@@ -66,23 +68,16 @@ def convert(value: Any, hint: Any) -> Any:
         return value
     if origin in _COLLECTIONS:
         return _elements(value, hint, origin)
-    if origin in (dict, abc.Mapping, abc.MutableMapping) or typing.is_typeddict(origin):
+    if origin in (dict, abc.Mapping, abc.MutableMapping):
         return _items(value, hint)
+    if typing.is_typeddict(origin):
+        return _typed_items(value, origin)
     if _is_a(value, origin) or _is_a(value := _plain(value), origin):
         return value
     if issubclass(origin, Enum):
         by_value = {text_of(member.value): member for member in origin}
         return _chosen(value, by_value | dict(origin.__members__), hint)
-    record = any(hasattr(origin, mark) for mark in _RECORD_MARKS)
-    return _record(value, origin) if record else _scalar(value, origin)
-
-
-def resolved_signature(fn: Callable[..., Any]) -> inspect.Signature:
-    """The signature of `fn` with its hints; one that cannot be resolved is `Any`."""
-    inner: Any = inspect.unwrap(fn)
-    scope = getattr(inner, "__globals__", None) or vars(sys.modules[inner.__module__])
-    parameters = inspect.signature(fn).parameters.values()
-    return inspect.Signature([p.replace(annotation=_resolved(p, scope)) for p in parameters])
+    return _record(value, origin) if is_record(origin) else _scalar(value, origin)
 
 
 def read(given: Mapping[str, Any], signature: inspect.Signature) -> tuple[dict[str, Any], Problems]:
@@ -107,59 +102,6 @@ def missing(given: Iterable[str], signature: inspect.Signature) -> Problems:
     return [(p.name, f"missing, expected {type_text(p.annotation)}") for p in absent]
 
 
-def type_text(hint: Any) -> str:
-    """A type in the words of help and errors: `int (>= 1) | None`, `fast | slow`."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        bounds = ", ".join(f"{words} {bound}" for words, _, bound in _bounds(hint))
-        return type_text(args[0]) + (f" ({bounds})" if bounds else "")
-    if origin in (Union, types.UnionType, Literal):
-        return " | ".join(map(text_of if origin is Literal else type_text, args))
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return " | ".join(hint.__members__)
-    if hint is Ellipsis or hint is types.NoneType:
-        return "..." if hint is Ellipsis else "None"
-    name = getattr(origin or hint, "__name__", None) or str(hint)
-    return f"{name}[{', '.join(map(type_text, args))}]" if args else name
-
-
-def text_of(value: Any) -> str:
-    """The text that is read back as `value`."""
-    if isinstance(value, Enum):
-        return value.name
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, timedelta):
-        return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
-    if isinstance(value, set | frozenset):
-        value = list(value)
-    if isinstance(value, dict | list | tuple):
-        with suppress(TypeError, ValueError):
-            return json.dumps(value, default=text_of, ensure_ascii=False)
-    return str(value)
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """The close one among the names, as a question to end a message with."""
-    import difflib  # only a mistake pays for it
-
-    found = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def _resolved(parameter: inspect.Parameter, scope: dict[str, Any]) -> Any:
-    holder: Any = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
-    hint: Any = Any
-    with suppress(Exception):  # a stranger's annotation may raise anything
-        if parameter.annotation is not parameter.empty:
-            hint = typing.get_type_hints(holder, globalns=scope, include_extras=True)["it"]
-        if parameter.default is None and hint is not Any:
-            hint = Union[hint, None]  # noqa: UP007 - the hint is a value here
-    if parameter.kind is parameter.VAR_POSITIONAL:
-        return tuple[hint, ...]
-    return dict[str, hint] if parameter.kind is parameter.VAR_KEYWORD else hint
-
-
 def _inside(step: str, value: Any, hint: Any) -> Any:
     try:
         return convert(value, hint)
@@ -168,8 +110,19 @@ def _inside(step: str, value: Any, hint: Any) -> Any:
 
 
 def _refuse(hint: Any, value: Any, remark: str = "") -> NoReturn:
-    got = "None" if value is None else f"{_SHORT.repr(value)} ({type(value).__name__})"
+    got = "None" if value is None else f"{_shown(value)} ({type(value).__name__})"
+    if isinstance(value, str) and not remark and (example := written(hint)):
+        remark = f"; write it as {example}"
+    if is_secret(hint):
+        got, remark = MASK, ""
     raise Refused(("", f"expected {type_text(hint)}, got {got}{remark}"))
+
+
+def _shown(value: Any) -> str:
+    try:
+        return _SHORT.repr(value)
+    except Exception:  # noqa: BLE001 - __repr__ is user code
+        return "something without a repr"
 
 
 def _is_a(value: Any, kind: type) -> bool:
@@ -186,27 +139,23 @@ def _plain(value: Any) -> Any:
 
 def _json(value: Any, kind: type) -> Any:
     """What a JSON text holds if that is a `kind`, else `value`."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         loaded = json.loads(value) if isinstance(value, str) else value
         return loaded if isinstance(loaded, kind) else value
     return value
 
 
 def _bounded(value: Any, hint: Any) -> Any:
-    made = convert(value, typing.get_args(hint)[0])
+    try:
+        made = convert(value, typing.get_args(hint)[0])
+    except Refused:
+        if is_secret(hint):
+            _refuse(hint, value)
+        raise
     with suppress(TypeError):  # a bound on another member of a union
-        if made is None or all(holds(made, bound) for _, holds, bound in _bounds(hint)):
+        if made is None or all(holds(made, bound) for _, holds, bound in bounds(hint)):
             return made
     return _refuse(hint, value)
-
-
-def _bounds(hint: Any) -> Iterator[tuple[str, Callable[[Any, Any], object], Any]]:
-    """The bounds in an `Annotated`, by the names that msgspec and annotated_types share."""
-    for meta in hint.__metadata__:
-        for name, (words, holds) in _BOUNDS.items():
-            bound = None if isinstance(meta, type) else getattr(meta, name, None)
-            if bound is not None and not callable(bound):
-                yield words, holds, bound
 
 
 def _alternative(value: Any, hint: Any) -> Any:
@@ -244,7 +193,8 @@ def _chosen(value: Any, choices: dict[str, Any], hint: Any) -> Any:
 
 def _elements(value: Any, hint: Any, origin: Any) -> Any:
     whole = _json(_plain(value), list)
-    whole = [whole] if isinstance(whole, str) else whole
+    if isinstance(whole, str):
+        return _from_text(whole, hint, origin)
     if _is_a(whole, origin) and not isinstance(whole, _LISTED):
         return whole  # reading an iterator would use it up
     if not isinstance(whole, abc.Iterable) or isinstance(whole, bytes | abc.Mapping):
@@ -255,37 +205,77 @@ def _elements(value: Any, hint: Any, origin: Any) -> Any:
         _refuse(hint, value)
     hints: Iterable[Any] = args if fixed else repeat(args[0] if args else Any)
     made = [_inside(f"[{i}]", *pair) for i, pair in enumerate(zip(items, hints, strict=False))]
-    same = _is_a(whole, origin) and all(map(operator.is_, items, made))
-    return whole if same else _COLLECTIONS[origin](made)
+    if _is_a(whole, origin) and all(map(operator.is_, items, made)):
+        return whole
+    try:
+        return _COLLECTIONS[origin](made)
+    except TypeError:  # a set of what cannot be in one
+        return _refuse(hint, value)
+
+
+def _from_text(text: str, hint: Any, origin: Any) -> Any:
+    """One element, or, where that cannot be, what stands between its commas."""
+    try:
+        return _elements([text], hint, origin)
+    except Refused:
+        if "," not in text or text.lstrip().startswith(("[", "{")):
+            raise
+    return _elements([part.strip() for part in text.split(",")], hint, origin)
 
 
 def _items(value: Any, hint: Any) -> Any:
     whole = _json(value, dict)
     if not isinstance(whole, abc.Mapping):
-        _refuse(hint, value)
+        _refuse(hint, value, '; write it as JSON: {"key": ...}' if isinstance(value, str) else "")
     key, each = typing.get_args(hint) or (Any, Any)
-    made = {convert(k, key): _inside(f"[{k!r}]", v, each) for k, v in whole.items()}
+    made = {_inside(" key", k, key): _inside(f"[{k!r}]", v, each) for k, v in whole.items()}
     same = all(map(operator.is_, [*whole, *whole.values()], [*made, *made.values()]))
     return whole if same else made
 
 
+def _typed_items(value: Any, kind: Any) -> Any:
+    """A mapping with the keys of a TypedDict."""
+    whole, signature = _json(value, dict), keys_signature(kind)
+    if not isinstance(whole, abc.Mapping):
+        _refuse_record(kind, value, signature.parameters)
+    made = _fields(whole, signature)
+    return whole if all(made[name] is whole[name] for name in whole) else made
+
+
+def _fields(given: Mapping[str, Any], signature: inspect.Signature) -> dict[str, Any]:
+    """The fields of an object, each as its annotation wants it."""
+    values, problems = read(given, signature)
+    if problems := problems + missing(given, signature):
+        raise Refused(*((f".{where}", what) for where, what in problems))
+    return values
+
+
 def _record(value: Any, kind: Any) -> Any:
     """An object of fields: what a call of its class would take."""
-    fields, signature = _json(value, dict), resolved_signature(kind)
-    if not isinstance(fields, abc.Mapping):
-        _refuse(kind, value)
-    values, problems = read(fields, signature)
-    if problems := problems + missing(fields, signature):
-        raise Refused(*((f".{where}", what) for where, what in problems))
+    try:
+        given, signature = _json(value, dict), resolved_signature(kind)
+    except (TypeError, ValueError):  # only its own makers know how it is made
+        return _refuse(kind, value) if isinstance(value, str) else value
+    if not isinstance(given, abc.Mapping):
+        _refuse_record(kind, value, signature.parameters)
+    values = _fields(given, signature)
     try:
         return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise Refused(("", f"expected {kind.__name__}, but {error}")) from None
+    except Exception as error:  # noqa: BLE001 - its checks are user code
+        what = "" if is_secret(kind) else str(error)
+        if not what or not isinstance(error, (TypeError, ValueError)):
+            what = f"{type(error).__name__}: {what}".removesuffix(": ")
+        raise Refused(("", f"expected {kind.__name__}, but {what}")) from None
+
+
+def _refuse_record(kind: Any, value: Any, names: Iterable[str]) -> NoReturn:
+    fields = ", ".join(f'"{name}": ...' for name in names)
+    _refuse(kind, value, f"; write it as JSON: {{{fields}}}" if isinstance(value, str) else "")
 
 
 def _scalar(value: Any, kind: type) -> Any:
-    reader = _READERS.get(kind) or (kind if issubclass(kind, PurePath) else None)
-    with suppress(TypeError, ValueError, LookupError, AttributeError, OverflowError):
+    reader = _READERS.get(kind) or (partial(_path, kind) if issubclass(kind, PurePath) else None)
+    with suppress(TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         made = reader(value) if reader else _lax(kind, value)
         if isinstance(made, kind):
             return made
@@ -301,7 +291,16 @@ def _lax(kind: type, value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+def _path(kind: type, value: Any) -> Any:
+    """A path; shells know `~` only where it begins a word, files and variables not at all."""
+    text = os.fspath(value)
+    home = isinstance(text, str) and (text == "~" or text.startswith("~/"))
+    return kind(os.path.expanduser(text) if home else text)
+
+
 def _duration(value: Any) -> timedelta:
+    if isinstance(value, str) and value.lstrip().startswith("-"):
+        return -_duration(value.lstrip()[1:])
     with suppress(ValueError):
         value = float(value) if isinstance(value, str) else value
     return timedelta(seconds=seconds(value))
@@ -334,23 +333,5 @@ _COLLECTIONS: Final[dict[Any, Callable[[list[Any]], Any]]] = {
 }
 #: Of these, an unannotated parameter's default says how its text is read.
 READABLE: Final = {*_READERS, *_COLLECTIONS, dict} - {types.NoneType}
-# Dataclasses, msgspec's structs, attrs, named tuples, pydantic's models.
-_RECORD_MARKS: Final = (
-    "__dataclass_fields__",
-    "__struct_fields__",
-    "__attrs_attrs__",
-    "_fields",
-    "model_fields",
-)
-_BOUNDS: Final[dict[str, tuple[str, Callable[[Any, Any], object]]]] = {
-    "gt": (">", operator.gt),
-    "ge": (">=", operator.ge),
-    "lt": ("<", operator.lt),
-    "le": ("<=", operator.le),
-    "multiple_of": ("a multiple of", lambda value, bound: value % bound == 0),
-    "pattern": ("matching", lambda value, bound: re.search(bound, value)),
-    "min_length": ("of length >=", lambda value, bound: len(value) >= bound),
-    "max_length": ("of length <=", lambda value, bound: len(value) <= bound),
-}
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80

@@ -8,7 +8,7 @@ import importlib
 import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
 from taskflow.authoring.future import Future
 from taskflow.authoring.options import Options, as_tuple, near
@@ -29,6 +29,18 @@ OPTION_NAMES: Final = frozenset(field.name for field in dataclasses.fields(Optio
 FUNCTIONS_WELCOME: Final = (
     "a task that does take functions says so in its signature: def apply(f: Callable[..., int], x)"
 )
+
+
+class StandIn(Protocol):
+    """What `taskflow.testing` puts in the place of a task's function."""
+
+    def instead_of(self, fn: Callable[..., Any], definition: Definition) -> Callable[..., Any]:
+        """What is called in place of a definition's function; the function if it is another's."""
+        ...
+
+
+#: What stands in just now, in this process; of two for one task the later comes first.
+STAND_INS: Final[list[StandIn]] = []
 
 
 class Definition:
@@ -78,7 +90,7 @@ class Definition:
         copy.__dict__.update(self.__dict__)
         if "after" in changes:
             changes = {**changes, "after": (changes["after"],)}
-        copy.chosen = dataclasses.replace(self.chosen, **changes)
+        copy.chosen = self.chosen.changed(changes)
         if copy.chosen.name:
             copy.short = copy.name = copy.chosen.name
         return copy
@@ -122,6 +134,8 @@ class Definition:
         except TypeError as error:
             unknown = [name for name in kwargs if name not in self.signature.parameters]
             hint = near(unknown[0], self.signature.parameters) if unknown else ""
+            if unknown and unknown[0] not in str(error):  # Python tells first what is missing
+                hint = f"; {unknown[0]!r} is unknown{hint}"
             option = next((name for name in unknown if name in OPTION_NAMES), None)
             if option:
                 hint = f"; for the engine's option write {self.short}.options({option}=...)(...)"
@@ -161,7 +175,10 @@ class Definition:
     @property
     def __taskflow_body__(self) -> Callable[..., Any]:
         """What a worker calls."""
-        return self.fn
+        fn = self.fn
+        for each in STAND_INS:
+            fn = each.instead_of(fn, self)
+        return fn
 
     def spec(self, code: Code) -> TaskSpec:
         """This definition as the engine sees it."""

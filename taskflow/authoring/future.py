@@ -2,19 +2,21 @@
 
 Whoever uses a future as a value is told what they did, where, where the future was made, why
 that cannot work, and what to write instead. Undetectable, because Python asks nobody: `is`,
-`isinstance` and `match` on a future.
+`isinstance` and `match` on a future, and `d.get(future)`, which is None.
 """
 
 from __future__ import annotations
 
 import difflib
 import pickle
+import sys
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from taskflow.authoring import advice, returns
 from taskflow.authoring.where import here, name_here, shown
 from taskflow.errors import ArgumentError, FutureAttributeError, FutureError
-from taskflow.graph.graph import OUTCOME, VALUE, Link
+from taskflow.graph.graph import MAP, OUTCOME, VALUE, Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +28,8 @@ _WHY: Final = "its value exists only when the run executes, not while the pipeli
 _PLAIN_KEYS: Final = frozenset({int, str, float, bool, bytes, type(None)})
 # How people know what helpers in the graph stand for.
 _SPOKEN: Final = {"choice": "when"}
+# The instruction of `in`.
+_IN: Final = opmap["CONTAINS_OP"]
 
 
 class Future:
@@ -82,7 +86,8 @@ class Future:
         except Exception as error:
             raise ArgumentError(
                 f"{self._name()}[{_brief(key)}]: the key cannot be pickled: {error}\n"
-                f"  here: {shown(here())}"
+                f"  here: {shown(here())}\n"
+                "  write a plain key, or pick inside a task: @task def pick(values): ..."
             ) from error
 
     def __getattr__(self, name: str) -> Any:
@@ -152,6 +157,13 @@ class Future:
         return not self == other
 
     def __hash__(self) -> int:
+        # All that `future in {"ok", "done"}` asks of a future, before it is False without a word.
+        frame = sys._getframe(1)
+        if frame.f_code.co_code[frame.f_lasti] == _IN:
+            self._refuse("`in` looked for it in a set or dict", "compare")
+        return self._identity()
+
+    def _identity(self) -> int:
         return hash((id(self._trace), self._node, repr(self._path)))
 
     def __copy__(self) -> Future:
@@ -187,12 +199,21 @@ class Future:
         graph = self._trace.graph
         return graph.places[graph.place[self._node]]
 
+    def _advised(self, fix: str, held: str) -> tuple[str, str]:
+        """Which advice fits, and how the user would write this future: `held`, if it has a name."""
+        if not held and fix in advice.OF_ONE and self._is_element():
+            return "whole", _whole(self)  # sum, max or sorted got at it
+        return fix, held or f"{self._task()}(...){self._steps()}"
+
+    def _is_element(self) -> bool:
+        return self._trace.graph.kind[self._node] == MAP and len(self._path) == 1
+
     def _refuse(
         self, deed: str, fix: str, error: type[FutureError] = FutureError, **words: str
     ) -> NoReturn:
         """Raise the error for a misuse; `fix` names the advice."""
         name = self._name()
-        written = name_here(self) or f"{self._task()}(...){self._steps()}"
+        fix, written = self._advised(fix, name_here(self))
         instead = advice.FIXES[fix].format(f=written, task=self._task(), **words)
         raise error(
             f"the future of `{name}` is not a value yet: {deed}\n"
@@ -201,6 +222,10 @@ class Future:
             f"  why:       {_WHY}\n"
             f"  instead:   {instead}"
         )
+
+
+def _whole(future: Future) -> str:
+    return f"{future._task()}.map(...)"
 
 
 class MapFuture(Future):
@@ -232,6 +257,9 @@ class MapFuture(Future):
     @property
     def _field_fix(self) -> str:
         return "element"
+
+    def _advised(self, fix: str, held: str) -> tuple[str, str]:
+        return "elements" if fix in advice.OF_MANY else fix, held or _whole(self)
 
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
         if self._how != VALUE:
@@ -296,8 +324,10 @@ class Handle(Future):
     def _place(self) -> tuple[str, int]:
         return self._made
 
-    def __hash__(self) -> int:
+    def _identity(self) -> int:
         return id(self)
+
+    __hash__ = Future.__hash__
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Future):

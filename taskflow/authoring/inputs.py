@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from taskflow.authoring.future import Future
 from taskflow.authoring.where import here, shown
-from taskflow.errors import FutureError
+from taskflow.errors import DefinitionError, FutureError
 
 
 class InputNeededError(FutureError):
@@ -17,6 +17,22 @@ class InputNeededError(FutureError):
             f"the value of parameter `{name}` is needed: {deed}\n  here: {shown(here())}"
         )
         self.input_name = name
+
+
+class NoDefaultError(DefinitionError):
+    """As above, and the parameter has no default that could be used instead.
+
+    `wanted` is the parameter, `deed` says what the body did with it.
+    """
+
+    def __init__(self, pipeline: str, wanted: str, error: Exception) -> None:
+        self.wanted = wanted
+        self.deed = str(error)
+        self.problem = (
+            f"the body of {pipeline} needs the value of its parameter {wanted!r} to be traced "
+            "(it has no default)"
+        )
+        super().__init__(f"{self.problem}; give one: {pipeline}.trace({wanted}=...)\n{self.deed}")
 
 
 class InputFuture(Future):

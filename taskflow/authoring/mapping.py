@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import types
 from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from taskflow.authoring.tracing import Trace
     from taskflow.graph.graph import Ref, Source
 
+#: About what the engine keeps of each element of a map, in bytes.
+ELEMENT_BYTES: Final = 200
 #: Rows of a starmap that are looked at when it is traced; the others are when they run.
 CHECKED_ROWS: Final = 100
 
@@ -69,6 +72,7 @@ def trace_map(
     found = [sources.of(column) for column in [*columns, *mapped.values()]]
     spec = MapSpec(tuple(sources.aligned(found)), star)
     check_lengths(trace, definition.short, spec)
+    check_size(trace, definition.short, known_count(spec) or 0)
     if star:
         check_rows(trace, definition, bound, constants, spec)
     if definition.chosen.key is not None:
@@ -126,7 +130,8 @@ class Sources:
         except TypeError:
             raise DefinitionError(
                 f"{self._name}.map runs over a list, range, iterator, future or map, "
-                f"not over {values!r}\n  here: {self._trace.shown_here()}"
+                f"not over {values!r}\n  here: {self._trace.shown_here()}\n"
+                f"  for one element write {self._name}.map([x])"
             ) from None
         index = len(self._trace.graph.iterators)
         reader = Reader(iterator, self._name, self._trace.directory, self._trace.taker.reducers)
@@ -210,6 +215,19 @@ def check_lengths(trace: Trace, name: str, spec: MapSpec) -> None:
             f"{name}.map runs over arguments of equal length, these have "
             f"{', '.join(map(str, counts))} elements\n  here: {trace.shown_here()}\n"
             "  keywords that stay the same for all elements are constants: f.map(xs, y=value)"
+        )
+
+
+def check_size(trace: Trace, name: str, count: int) -> None:
+    """Raise when a map has more elements than the engine could keep account of."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if count * ELEMENT_BYTES > memory:
+        raise DefinitionError(
+            f"{name}.map over {count:,} elements: a run keeps account of each, which would take "
+            f"{count * ELEMENT_BYTES >> 30:,} GB of memory, and there are {memory >> 30:,}\n"
+            f"  here: {trace.shown_here()}\n"
+            "  map over larger pieces, and loop over each inside the task: "
+            "f.map(range(0, n, 1_000_000), size=1_000_000)"
         )
 
 

@@ -11,12 +11,23 @@ from taskflow.errors import DefinitionError
 from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, Schedule, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Self
 
 #: Where bodies of a task can be asked to run. Async ones share a worker unless they say so.
 _EXECUTORS: Final = ("processes", "threads")
 _CATCHUP: Final = ("none", "latest", "all")
 _OVERLAP: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
+
+
+#: The short keywords of a `Retry`.
+_RETRY_WORDS: Final = {
+    "retries": "times",
+    "retry_delay": "delay",
+    "retry_backoff": "backoff",
+    "retry_jitter": "jitter",
+    "retry_on": "on",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +76,34 @@ class Options:
             raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
         if self.key is not None and not callable(self.key):
             raise DefinitionError("key must be a function of the task's arguments")
-        if self.retry is not None and not isinstance(self.retry, Retry):
-            raise DefinitionError(
-                f"retry={self.retry!r} must be a Retry(...); a number is retries="
-            )
+        if self.retry is not None:
+            self._check_retry()
         if not isinstance(self.cache, (bool, Cache)):
             raise DefinitionError(f"cache={self.cache!r} must be True, False or a Cache(...)")
         if type(self.priority) is not int:
             raise DefinitionError(f"priority={self.priority!r} must be a whole number")
+
+    def _check_retry(self) -> None:
+        if not isinstance(self.retry, Retry):
+            raise DefinitionError(
+                f"retry={self.retry!r} must be a Retry(...); a number is retries="
+            )
+        for name in _RETRY_WORDS:
+            if getattr(self, name) != _short(Retry())[name]:
+                raise DefinitionError(
+                    f"{name}= beside retry=Retry(...): write it as {_RETRY_WORDS[name]}= of the "
+                    "Retry, or leave out one of the two"
+                )
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """These options with some of them replaced; of a `Retry`, by its short keywords, too."""
+        if "retry" in changes:
+            changes = {**_short(Retry()), **changes}
+        elif self.retry is not None and changes.keys() & _RETRY_WORDS.keys():
+            parts = {_RETRY_WORDS[name]: changes[name] for name in changes if name in _RETRY_WORDS}
+            kept = {name: value for name, value in changes.items() if name not in _RETRY_WORDS}
+            changes = {**kept, "retry": dataclasses.replace(self.retry, **parts)}
+        return dataclasses.replace(self, **changes)
 
     def _check_texts(self) -> None:
         for name in ("name", "label"):
@@ -93,7 +124,8 @@ class Options:
             )
 
     def _check_scopes(self) -> None:
-        for each in (*self.limits("limit"), *self.rates()):
+        given: tuple[Limit | Rate, ...] = (*self.limits("limit"), *self.rates())
+        for each in given:
             if each.scope != "run":
                 raise DefinitionError(
                     f'scope="store" of {each!r} is not supported yet; without it, it counts '
@@ -137,10 +169,16 @@ class Options:
         return tuple(found)
 
 
+def _short(policy: Retry) -> dict[str, Any]:
+    """A `Retry` as the short keywords have it."""
+    return {short: getattr(policy, name) for short, name in _RETRY_WORDS.items()}
+
+
 def near(name: str, known: Any) -> str:
-    """`; did you mean ...?` if some known name is close."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """`; did you mean ...?` if some known name is close; two, if both may well be meant."""
+    close = difflib.get_close_matches(name, list(known), 2, 0.75)
+    close = close or difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

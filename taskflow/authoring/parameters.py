@@ -6,37 +6,50 @@ All that is wrong with a call is told at once, in the same words wherever the va
 from __future__ import annotations
 
 import inspect
+import re
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any
 
-from taskflow.authoring.convert import (
-    READABLE,
-    STARS,
-    Problems,
-    missing,
-    read,
-    resolved_signature,
-    text_of,
-    type_text,
-)
+from taskflow.authoring.convert import READABLE, Problems, missing, read
+from taskflow.authoring.docstring import read_docstring
+from taskflow.authoring.frozen import warn_of_calls
+from taskflow.authoring.signatures import STARS, fields_signature, resolved_signature
+from taskflow.authoring.wording import bare, notes, type_text
+from taskflow.authoring.words import texts_of
 from taskflow.errors import ParameterError
+from taskflow.plain import text_of
+from taskflow.secret import MASK, Hidden, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+#: Fields of fields are shown in help down to here.
+_DEEPEST = 3
 
-class Row(NamedTuple):
-    """One parameter as a help table shows it."""
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One parameter as a page of help shows it; `fields` are rows for those of an object.
+
+    `default` is empty where there is none, or where it is made anew each time.
+    """
 
     name: str
-    type: str
+    hint: Any
     default: str
     required: bool
     doc: str
+    secret: bool = False
+    fields: tuple[Row, ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The type in words."""
+        return type_text(self.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,7 @@ class Parameters:
 
     name: str
     signature: inspect.Signature
+    doc: str = ""
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value for a Python call: converted, defaults filled in."""
@@ -52,14 +66,37 @@ class Parameters:
         values, wrong = read(placed, self.signature)
         return self._complete(values, problems + wrong)
 
-    def parse(self, tokens: Sequence[str]) -> dict[str, Any]:
+    def parse(self, words: Sequence[str]) -> dict[str, Any]:
         """Every parameter's value for a command line such as `--depth 3 --no-strict`."""
-        guessed = inspect.Signature([_guessed(parameter) for parameter in self._named()])
-        texts, problems = _texts(deque(tokens), guessed)
+        return self.read(*self.texts(words))
+
+    def texts(self, words: Sequence[str]) -> tuple[dict[str, Any], Problems]:
+        """What a command line says of each parameter, not yet read, and what is wrong with it."""
+        return texts_of(words, self._readable())
+
+    def read(
+        self,
+        texts: Mapping[str, Any],
+        problems: Problems,
+        origins: Mapping[str, str] | None = None,
+        *,
+        partial: bool = False,
+    ) -> dict[str, Any]:
+        """Every parameter's value from texts and plain values, defaults filled in.
+
+        `problems` are told with those found here. `origins` says of a parameter where its text
+        stands, for messages. With `partial` what is not given is left out.
+        """
         for star in self._stars().values():
-            problems.append(("", f"takes {_declared(star)}, so it runs from Python only"))
-        values, wrong = read(texts, guessed)
-        return self._complete(values, problems + wrong)
+            problems = [*problems, ("", f"takes {_declared(star)}, so it runs from Python only")]
+        values, wrong = read(texts, self._readable())
+        for where, what in wrong:
+            origin = (origins or {}).get(re.split(r"[.\[ ]", where)[0])
+            problems = [*problems, (where, f"{what} ({origin})" if origin else what)]
+        if partial:
+            self._raise_if(problems)
+            return values
+        return self._complete(values, problems)
 
     def partial(self, kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """What is given, converted, and the names that are not; no default is filled in."""
@@ -68,20 +105,37 @@ class Parameters:
         self._raise_if(problems + wrong)
         return values, [p.name for p in self._named() if p.name not in values]
 
+    def shown(self, values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """The values as others may see them: secrets are `Hidden`."""
+        hints = {name: each.annotation for name, each in self.signature.parameters.items()}
+        return tuple(
+            (name, Hidden(value, hints[name]) if is_secret(hints[name]) else value)
+            for name, value in values.items()
+        )
+
     def arguments(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The `args` and `kwargs` that call the function with these values."""
         bound = inspect.BoundArguments(self.signature, OrderedDict(values))
         return bound.args, bound.kwargs
 
     def describe(self) -> list[Row]:
-        """The rows of a help table, one for each parameter."""
-        return [_row(_guessed(parameter)) for parameter in self._named()]
+        """The rows of a page of help, one for each parameter."""
+        return _rows(self._readable(), read_docstring(self.doc).parameters)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters that have options, in order."""
+        return [parameter.name for parameter in self._named()]
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(_declared, self.signature.parameters.values()))})"
 
     def _named(self) -> list[inspect.Parameter]:
         return [p for p in self.signature.parameters.values() if p.kind not in STARS]
+
+    def _readable(self) -> inspect.Signature:
+        """What texts are read by."""
+        return inspect.Signature([_guessed(parameter) for parameter in self._named()])
 
     def _stars(self) -> dict[str, inspect.Parameter]:
         return {STARS[p.kind]: p for p in self.signature.parameters.values() if p.kind in STARS}
@@ -103,7 +157,8 @@ class Parameters:
         if "*" in stars:
             placed[stars["*"].name] = surplus
         elif surplus:
-            problems.append(("", f"takes {len(order)} values by position, got {len(args)}"))
+            takes = f"{len(order)} value{'' if len(order) == 1 else 's'}"
+            problems.append(("", f"takes {takes} by position, got {len(args)}"))
         return placed, problems
 
     def _complete(self, values: dict[str, Any], problems: Problems) -> dict[str, Any]:
@@ -121,34 +176,9 @@ class Parameters:
 
 def signature_of(fn: Callable[..., Any], name: str = "") -> Parameters:
     """The parameters of `fn`; a hint that cannot be resolved counts as `Any`."""
-    return Parameters(name or getattr(fn, "__name__", type(fn).__name__), resolved_signature(fn))
-
-
-def _texts(rest: deque[str], signature: inspect.Signature) -> tuple[dict[str, Any], Problems]:
-    """The text of each option by parameter; a list of texts where an option is repeated."""
-    flags = [name for name, p in signature.parameters.items() if _is_flag(p)]
-    found: dict[str, list[str]] = {}
-    problems: Problems = []
-    while rest:
-        word = rest.popleft()
-        spelled, equals, text = word.removeprefix("--").partition("=")
-        name = spelled.replace("-", "_")
-        known = name in signature.parameters
-        if not word.startswith("--") or not name:
-            problems.append(("", f"unexpected {word!r}, values are written --name value"))
-            continue
-        if not equals and not known and name.removeprefix("no_") in flags:
-            name, text = name.removeprefix("no_"), "no"
-        # Nothing stands alone on this command line: the next word can only be the value.
-        elif not equals and rest and not rest[0].startswith("--"):
-            text = rest.popleft()
-        elif not equals and name in flags:
-            text = "yes"
-        elif not equals and known:
-            problems.append((name, "given without a value"))
-            continue
-        found.setdefault(name, []).append(text)
-    return {name: texts if texts[1:] else texts[0] for name, texts in found.items()}, problems
+    name = name or getattr(fn, "__name__", type(fn).__name__)
+    warn_of_calls(fn, name)
+    return Parameters(name, resolved_signature(fn), getattr(fn, "__doc__", None) or "")
 
 
 def _guessed(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -159,10 +189,6 @@ def _guessed(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter if settled else parameter.replace(annotation=kind)
 
 
-def _is_flag(parameter: inspect.Parameter) -> bool:
-    return type_text(parameter.annotation) in ("bool", "bool | None")
-
-
 def _declared(parameter: inspect.Parameter) -> str:
     """A parameter as the signature line shows it: `depth: int = 3`."""
     if parameter.kind in STARS:
@@ -170,15 +196,37 @@ def _declared(parameter: inspect.Parameter) -> str:
     text = f"{parameter.name}: {type_text(parameter.annotation)}"
     if parameter.default is parameter.empty:
         return text
+    if is_secret(parameter.annotation):
+        return f"{text} = {MASK}"
     python = type(parameter.default) in (str, bool, types.NoneType)
     return f"{text} = {repr(parameter.default) if python else text_of(parameter.default)}"
 
 
-def _row(parameter: inspect.Parameter) -> Row:
+def _rows(
+    signature: inspect.Signature, told: Mapping[str, str], depth: int = _DEEPEST
+) -> list[Row]:
+    return [_row(parameter, told, depth) for parameter in signature.parameters.values()]
+
+
+def _row(parameter: inspect.Parameter, told: Mapping[str, str], depth: int) -> Row:
     hint, required = parameter.annotation, parameter.default is parameter.empty
-    # The description may stand below the `| None` that a default of None adds.
-    metadata = [m for h in (hint, *get_args(hint)) for m in getattr(h, "__metadata__", ())]
-    texts = [m if isinstance(m, str) else getattr(m, "description", None) for m in metadata]
-    doc = next((text for text in texts if isinstance(text, str)), "")
-    default = "" if required else text_of(parameter.default)
-    return Row(parameter.name, type_text(hint), default, required, doc)
+    texts = [note if isinstance(note, str) else _description(note) for note in notes(hint)]
+    doc = next((text for text in texts if text), told.get(parameter.name, ""))
+    secret = is_secret(hint)
+    default = "" if required else MASK if secret else _default_text(parameter.default)
+    inner = fields_signature(hint) if depth else None
+    about = read_docstring(getattr(bare(hint), "__doc__", "")).parameters if inner else {}
+    fields = tuple(_rows(inner, about, depth - 1)) if inner else ()
+    return Row(parameter.name, hint, default, required, doc, secret, fields)
+
+
+def _default_text(default: Any) -> str:
+    # What `inspect` says of the keys of a TypedDict, and of a dataclass's default_factory.
+    made = default is ... or "DEFAULT_FACTORY" in type(default).__name__
+    return "" if made else text_of(default) or '""'
+
+
+def _description(note: Any) -> str:
+    """What an object in `Annotated` says: `Meta(description=...)`, `Doc(...)`."""
+    every = (getattr(note, name, None) for name in ("description", "documentation"))
+    return next((text for text in every if isinstance(text, str)), "")

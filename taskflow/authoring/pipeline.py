@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
-from taskflow.authoring.captured import note_futures, note_hidden_task
+from taskflow.authoring.captured import note_futures, note_hidden_task, refuse_iterator
 from taskflow.authoring.definition import Definition
 from taskflow.authoring.options import PIPELINE_NAMES, RUNNING_NAMES, PipelineOptions, near
 from taskflow.authoring.tracing import Trace, active_trace, refuse_plain_call
+from taskflow.authoring.where import here, shown
 from taskflow.context import context
+from taskflow.draw import Drawable
 from taskflow.errors import DefinitionError, FutureError, RunError, TaskflowError
 from taskflow.graph.graph import INPUT, Graph
 from taskflow.importing import end_import
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Iterable, Sequence
 
+    from taskflow.authoring import keywords
     from taskflow.authoring.parameters import Parameters
     from taskflow.context import Context
     from taskflow.handle import Run
@@ -33,7 +46,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Pipeline(Definition, Generic[P, R_co]):
+class Pipeline(Definition, Drawable, Generic[P, R_co]):
     """A pipeline. `taskflow.run(p, ...)` runs it; calling it nests it, or runs it here and now.
 
     Inside another pipeline a call traces its tasks into that run. Anywhere else `p(...)` is
@@ -70,7 +83,7 @@ class Pipeline(Definition, Generic[P, R_co]):
 
         return signature_of(self.fn, self.short)
 
-    def options(self, **changes: Any) -> Self:
+    def options(self, **changes: Unpack[keywords.PipelineOptions]) -> Self:
         """A copy with other options: those of `@pipeline`, and how a run of it runs.
 
         `executor` ("inline", "processes", or an `Executor`), `workers`, `fail_fast`, `timeout`,
@@ -90,7 +103,7 @@ class Pipeline(Definition, Generic[P, R_co]):
         if self.dynamic:
             future: Any = trace.call(self, args, kwargs, self.returns)
             return future  # type: ignore[no-any-return] # the lie of the DSL
-        nested: Any = trace.nest(self.short, lambda: self.fn(*args, **kwargs), self)
+        nested: Any = trace.nest(self.short, lambda: self._returned(args, kwargs), self)
         return nested  # type: ignore[no-any-return] # the lie of the DSL
 
     def _run_here(self, args: Sequence[Any], kwargs: dict[str, Any]) -> R_co:
@@ -138,13 +151,19 @@ class Pipeline(Definition, Generic[P, R_co]):
             trace.gather(structure, "result")
         return trace.close()
 
+    def _returned(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """What the body returns, once it has made its calls."""
+        value = self.fn(*args, **kwargs)
+        refuse_iterator(value, self)
+        return value
+
     @property
     def _result(self) -> str:
         return f"what {self.short} returns"
 
     def _body(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         try:
-            return self.fn(*args, **kwargs)
+            return self._returned(args, kwargs)
         except Exception as error:
             if not isinstance(error, TaskflowError):
                 note_futures(error)
@@ -155,7 +174,7 @@ class Pipeline(Definition, Generic[P, R_co]):
     def __get__(self, instance: None, owner: type) -> Pipeline[P, R_co]: ...
     @overload
     def __get__(
-        self: Pipeline[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
+        self: Callable[Concatenate[S, Q], Any], instance: S, owner: type | None = None
     ) -> Pipeline[Q, R_co]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """On a method: a pipeline without the first parameter, which is the instance."""
@@ -209,18 +228,13 @@ class Pipeline(Definition, Generic[P, R_co]):
         assert self.signature is not None  # a pipeline is a Python function
         default = self.signature.parameters[name].default
         if default is self.signature.empty:
-            raise DefinitionError(
-                f"the body of {self.short} needs the value of its parameter {name!r} to be traced"
-                f" (it has no default); give one: {self.short}.trace({name}=...)\n{error}"
-            ) from error
+            from taskflow.authoring.inputs import NoDefaultError
+
+            raise NoDefaultError(self.short, name, error) from error
         return default
 
-    # Any: only `draw` knows that library.
-    def to_graphviz(self, **params: Any) -> Any:
-        """The graph as a `graphviz.Digraph`, which notebooks show."""
-        from taskflow.draw import to_graphviz
-
-        return to_graphviz(self.trace(**params))
+    def _drawn(self, params: dict[str, Any]) -> tuple[Graph, None]:
+        return self.trace(**params), None
 
     def validate(self, **params: Any) -> Graph:
         """Trace without running: raises whatever is wrong with the body, returns the graph."""
@@ -248,7 +262,7 @@ class Pipeline(Definition, Generic[P, R_co]):
                 f"  instead: {self.short}(...) nests it here; taskflow.run(...) works inside a task"
             )
         args, kwargs = self.parameters.arguments(params)
-        shown = tuple((name, value) for name, value in params.items())
+        shown = self.parameters.shown(params)
         return prepare(
             self.short,
             shown,
@@ -342,7 +356,9 @@ def pipeline(fn: Any = None, /, **options: Any) -> Any:
             hint = near(name, PIPELINE_NAMES)
             if name in RUNNING_NAMES:
                 hint = f"; it says how a run runs: p.options({name}=...)"
-            raise DefinitionError(f"@pipeline has no option {name!r}{hint}")
+            raise DefinitionError(
+                f"@pipeline has no option {name!r}{hint}\n  here: {shown(here())}"
+            )
     chosen = PipelineOptions(**options)
     if fn is not None:
         return Pipeline(fn, chosen)
@@ -372,8 +388,10 @@ def start(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Run:
 
 def _checked(p: Any, word: str) -> Any:
     if not isinstance(p, Pipeline):
-        remark = "; did you call it? pass the function and its arguments apart" if p is None else ""
-        raise DefinitionError(f"taskflow.{word} runs a @pipeline, not {p!r}{remark}")
+        remark = f"pass it and its arguments apart, and do not call it: taskflow.{word}(p, x=1)"
+        if isinstance(p, Definition):
+            remark = "a task is called like a function, or in the body of a @pipeline"
+        raise DefinitionError(f"taskflow.{word} runs a @pipeline, not {p!r}\n  {remark}")
     return p
 
 

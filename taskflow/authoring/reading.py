@@ -55,6 +55,11 @@ class Reader:
             read, self._read = self._read, None
             return read
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether elements are on their way."""
+        return self._is_reading
+
     def _serve(self, wake: Callable[[], None]) -> None:
         refusing.set(
             f"in the iterator that {self._name}.map runs over, which is read while the run goes "
@@ -67,8 +72,8 @@ class Reader:
             is_last = read[1]
             with self._lock:
                 self._read = read
+                wake()  # first: whoever waits while it is reading must not miss it
                 self._is_reading = False
-            wake()
 
     def _next(self, count: int) -> tuple[tuple[Piece, ...], bool, ErrorReport | None]:
         values: list[Any] = []

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from taskflow.authoring.definition import FUNCTIONS_WELCOME, Definition
 from taskflow.authoring.options import Options, near
 from taskflow.authoring.tracing import active_trace, refuse_plain_call
+from taskflow.authoring.where import here, shown
 from taskflow.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
+    from taskflow.authoring.keywords import TaskOptions
     from taskflow.policies import Cache, Duration, Limit, Rate, Retry
+
+    # What the function of a generator task gives; the value of its task is the list of it all.
+    _Yielded: TypeAlias = Iterator["T"] | AsyncIterator["T"]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -43,8 +59,11 @@ class Task(Definition, Generic[P, R_co]):
     def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
         self._set_up(fn, options, "task")
 
+    # What a call gives in a pipeline: of `async def` what it returns, of a generator the list.
     @overload
     def __call__(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    def __call__(self: Task[P, _Yielded[T]], *args: P.args, **kwargs: P.kwargs) -> list[T]: ...
     @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +76,7 @@ class Task(Definition, Generic[P, R_co]):
         trace = active_trace()
         if trace is None:
             refuse_plain_call(self.short, (*args, *kwargs.values()))
-            return self.fn(*args, **kwargs)
+            return self.__taskflow_body__(*args, **kwargs)
         self.check_arguments(args, kwargs)
         return trace.call(self, args, kwargs, self.returns)
 
@@ -66,6 +85,10 @@ class Task(Definition, Generic[P, R_co]):
     def map(
         self: Task[..., Coroutine[Any, Any, T]], *columns: Iterable[Any], **constants: Any
     ) -> list[T]: ...
+    @overload
+    def map(
+        self: Task[..., _Yielded[T]], *columns: Iterable[Any], **constants: Any
+    ) -> list[list[T]]: ...
     @overload
     def map(self: Task[..., T], *columns: Iterable[Any], **constants: Any) -> list[T]: ...
     def map(self, *columns: Any, **constants: Any) -> Any:
@@ -81,6 +104,10 @@ class Task(Definition, Generic[P, R_co]):
     def starmap(
         self: Task[..., Coroutine[Any, Any, T]], rows: Iterable[Any], **constants: Any
     ) -> list[T]: ...
+    @overload
+    def starmap(
+        self: Task[..., _Yielded[T]], rows: Iterable[Any], **constants: Any
+    ) -> list[list[T]]: ...
     @overload
     def starmap(self: Task[..., T], rows: Iterable[Any], **constants: Any) -> list[T]: ...
     def starmap(self, rows: Any, **constants: Any) -> Any:
@@ -98,7 +125,7 @@ class Task(Definition, Generic[P, R_co]):
         trace = active_trace()
         if trace is None:
             refuse_plain_call(f"{self.short}.map", columns)
-            return _map_plainly(self.fn, bound, columns, constants, star=star)
+            return _map_plainly(self.__taskflow_body__, bound, columns, constants, star=star)
         # Here: `import taskflow` stays light.
         from taskflow.authoring.mapping import trace_map
 
@@ -142,10 +169,13 @@ class Task(Definition, Generic[P, R_co]):
 
     @overload
     def __get__(self, instance: None, owner: type) -> Task[P, R_co]: ...
+    # As a callable: not every type checker splits the parameters of a generic class.
     @overload
     def __get__(
-        self: Task[Concatenate[S, Q], R_co], instance: S, owner: type | None = None
+        self: Callable[Concatenate[S, Q], Any], instance: S, owner: type | None = None
     ) -> BoundTask[Q, R_co]: ...
+    @overload  # below `@staticmethod`
+    def __get__(self, instance: object, owner: type | None = None) -> Task[P, R_co]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """On a method: the instance is the first argument, taken like any other."""
         return self if instance is None else BoundTask(self, instance)
@@ -166,29 +196,55 @@ class BoundTask(Generic[P, R_co]):
     def __repr__(self) -> str:
         return f"<bound {self.task!r} of {self.__self__!r}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    @overload
+    def __call__(
+        self: BoundTask[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    def __call__(self: BoundTask[P, _Yielded[T]], *args: P.args, **kwargs: P.kwargs) -> list[T]: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Trace a call with the instance as first argument."""
-        called: R_co = self.task._called((self.__self__,), args, kwargs)
-        return called
+        return self.task._called((self.__self__,), args, kwargs)
 
     def fn(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The plain method."""
         return self.task.fn(self.__self__, *args, **kwargs)
 
-    def map(self, *columns: Iterable[Any], **constants: Any) -> list[R_co]:
+    @overload
+    def map(
+        self: BoundTask[..., Coroutine[Any, Any, T]], *columns: Iterable[Any], **constants: Any
+    ) -> list[T]: ...
+    @overload
+    def map(
+        self: BoundTask[..., _Yielded[T]], *columns: Iterable[Any], **constants: Any
+    ) -> list[list[T]]: ...
+    @overload
+    def map(self: BoundTask[..., T], *columns: Iterable[Any], **constants: Any) -> list[T]: ...
+    def map(self, *columns: Any, **constants: Any) -> Any:
         """Run the method once for each element."""
-        mapped: list[R_co] = self.task._mapped((self.__self__,), columns, constants, star=False)
-        return mapped
+        return self.task._mapped((self.__self__,), columns, constants, star=False)
 
-    def starmap(self, rows: Iterable[Any], **constants: Any) -> list[R_co]:
+    @overload
+    def starmap(
+        self: BoundTask[..., Coroutine[Any, Any, T]], rows: Iterable[Any], **constants: Any
+    ) -> list[T]: ...
+    @overload
+    def starmap(
+        self: BoundTask[..., _Yielded[T]], rows: Iterable[Any], **constants: Any
+    ) -> list[list[T]]: ...
+    @overload
+    def starmap(self: BoundTask[..., T], rows: Iterable[Any], **constants: Any) -> list[T]: ...
+    def starmap(self, rows: Any, **constants: Any) -> Any:
         """Run the method once for each tuple of arguments."""
-        mapped: list[R_co] = self.task._mapped((self.__self__,), (rows,), constants, star=True)
-        return mapped
+        return self.task._mapped((self.__self__,), (rows,), constants, star=True)
 
-    def options(self, **changes: Any) -> BoundTask[P, R_co]:
+    def options(self, **changes: Unpack[TaskOptions]) -> BoundTask[P, R_co]:
         """A copy with other options; `key` is a function of the arguments without the instance."""
-        if callable(changes.get("key")):
-            changes["key"] = _KeyOfMethod(changes["key"])
+        key = changes.get("key")
+        if callable(key):
+            changes["key"] = _KeyOfMethod(key)
         return BoundTask(self.task._with(changes), self.__self__)
 
 
@@ -294,5 +350,7 @@ def checked_options(options: dict[str, Any], word: str) -> Options:
         if name in {"after", "key"}:
             raise DefinitionError(f"{name}= belongs to a call: f.options({name}=...)(...)")
         if name not in known:
-            raise DefinitionError(f"@{word} has no option {name!r}{near(name, known)}")
+            raise DefinitionError(
+                f"@{word} has no option {name!r}{near(name, known)}\n  here: {shown(here())}"
+            )
     return Options(**options)

@@ -219,7 +219,7 @@ class Trace:
             f"{definition.short} nests deeper than max_depth={definition.max_depth}: "
             f"{' -> '.join([*chain[:3], '...', *chain[-2:]])}\n"
             f"  here: {self.shown_here()}\n"
-            "  if what ends the recursion is known only while running, write "
+            "  let the recursion end; if what ends it is known only while running, write "
             "@pipeline(dynamic=True)"
         )
 
@@ -355,7 +355,10 @@ class Trace:
                 dumps(definition)
             except Exception as culprit:  # noqa: BLE001 - this is the one
                 return definition, culprit
-        raise CodeError("the functions of this script cannot be sent to workers together")
+        raise CodeError(
+            "the functions of this script cannot be sent to workers together: put them into a "
+            "module and import them"
+        )
 
     def _why_not_by_value(self) -> str:
         definition, culprit = self._unsendable()

@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
-from taskflow.cli.exits import INTERNAL, guarded
-from taskflow.cli.target import data_kept_apart, requested
-from taskflow.draw import FORMATS, DrawError, render
+from taskflow.authoring.inputs import NoDefaultError
+from taskflow.cli.exits import guarded
+from taskflow.cli.page import SETTINGS, Command
+from taskflow.cli.target import data_kept_apart, requested, takes_pipeline
+from taskflow.draw import FORMATS, THEMES, render, to_graphviz
+from taskflow.errors import DefinitionError
 
 
 def _drawable(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -20,39 +23,48 @@ def _drawable(_: click.Context, __: click.Parameter, value: str | None) -> str |
     return value
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
     callback=_drawable,
-    help="Draw to this file: out.svg, out.png, out.pdf, or out.dot.",
+    help=f"Draw to this file, by its suffix: {', '.join(f'.{each}' for each in FORMATS)}.",
 )
-@click.argument("target", metavar="FILE[:NAME]")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
+@click.option(
+    "--theme", type=click.Choice(THEMES), default="auto", help="The page that it will stand on."
+)
+@takes_pipeline
 @click.pass_context
 def graph(ctx: click.Context, /, **options: Any) -> int:
     """Draw the pipeline NAME of a Python file, or its only one. Nothing runs.
 
     Without -o the graph is printed in the language of Graphviz. Parameters that are not given
-    appear as inputs: taskflow graph scrape.py -o scrape.svg --domain example.org
-    """
+    appear as inputs.
+
+    \b
+        taskflow graph scrape.py -o scrape.svg
+    """  # noqa: D301 - click takes a real backspace for "as it stands"
     return guarded(lambda: _drawn(ctx, options))
 
 
 def _drawn(ctx: click.Context, options: dict[str, Any]) -> int:
     request = requested(ctx, options)
+    values = request.parameters(partial=True)
     with data_kept_apart():
-        drawing = request.pipeline.to_graphviz(**request.some_parameters)
+        try:
+            graph = request.pipeline.trace(**values)
+        except NoDefaultError as error:
+            option = f"--{error.wanted.replace('_', '-')}"
+            raise DefinitionError(
+                f"{error.problem}; give one after FILE: {option} VALUE\n{error.deed}"
+            ) from error
     output = request.options["output"]
     if output is None:
-        click.echo(drawing.source, nl=False)
+        click.echo(to_graphviz(graph, theme=request.options["theme"]).source, nl=False)
         return 0
     try:
-        render(drawing, output)
-    except DrawError as error:
-        click.echo(f"Error: {error}", err=True)
-        return INTERNAL
+        render(graph, output, theme=request.options["theme"])
     except OSError as error:
         raise click.BadParameter(f"cannot write {output}: {error.strerror}") from None
     return 0

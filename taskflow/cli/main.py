@@ -35,6 +35,28 @@ COMMANDS: Final = {
 }
 
 
+#: What else the first page of help says.
+_MORE: Final = {
+    "More help": [
+        ("taskflow COMMAND --help", "the options of a command"),
+        ("taskflow run FILE --help", "the parameters of a pipeline"),
+    ],
+    "Exit codes": [
+        ("0", "all went well"),
+        ("1", "the run failed"),
+        ("2", "wrong usage, or a file, a pipeline or a parameter that cannot be used"),
+        ("3", "taskflow, or something that it needs, failed"),
+        ("4", "the run was cancelled, or took too long"),
+        ("130", "Ctrl-C"),
+    ],
+    "Completion with the Tab key": [
+        ("bash", 'eval "$(_TASKFLOW_COMPLETE=bash_source taskflow)"'),
+        ("zsh", 'eval "$(_TASKFLOW_COMPLETE=zsh_source taskflow)"'),
+        ("fish", "_TASKFLOW_COMPLETE=fish_source taskflow | source"),
+    ],
+}
+
+
 class Commands(click.Group):
     """A group whose commands are modules of this package."""
 
@@ -53,6 +75,34 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(_unknown(args[0]), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, lines in _MORE.items():
+            with formatter.section(heading):
+                formatter.write_dl(lines)
+
+    def get_help(self, ctx: click.Context) -> str:
+        from taskflow.cli.page import painted
+
+        return painted(super().get_help(ctx))
+
+
+def _unknown(word: str) -> str:
+    """What may have been meant by a command that does not exist."""
+    if word.endswith(".py") or ".py:" in word:
+        return f"{word!r} is a file, not a command; to run it: taskflow run {word}"
+    import difflib  # only a mistake pays for it
+
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    known = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+    return f"there is no command {word!r}; {known}"
+
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
     if wanted:
@@ -65,7 +115,10 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
         ctx.exit()
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -103,6 +156,7 @@ def exit_code(args: Sequence[str] | None = None) -> int:
     except ImportError as error:
         click.echo(f"Error: {error}", err=True)
         return USAGE
+    stdout = sys.stdout
     try:
         code = cli.main(args, prog_name="taskflow", standalone_mode=False)
         sys.stdout.flush()
@@ -112,7 +166,16 @@ def exit_code(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads on; and Python would complain of the rest when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _CLOSED_PIPE
+        return _closed_pipe()
+    except SystemExit:
+        # So click ends on a closed pipe: with another stream, and the code of a failed run.
+        if sys.stdout is stdout:
+            raise
+        return _closed_pipe()
     return code if isinstance(code, int) else 0
+
+
+def _closed_pipe() -> int:
+    """Nobody reads on; and Python would complain of the rest when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return _CLOSED_PIPE

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from taskflow.cli.exits import FAILED, INTERNAL, INTERRUPTED, STOPPED, guarded
-from taskflow.cli.target import data_kept_apart, requested
+from taskflow.cli.output import Output
+from taskflow.cli.page import SETTINGS, Command
+from taskflow.cli.target import data_kept_apart, requested, takes_pipeline
 from taskflow.errors import DefinitionError
 from taskflow.policies import seconds
 from taskflow.progress.choose import command_line_progress
@@ -16,10 +18,12 @@ from taskflow.progress.jsonl import JsonProgress
 from taskflow.progress.paint import is_terminal
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from taskflow.cli.target import Request
     from taskflow.interfaces import Listener
 
-EXECUTORS: Final = ("processes", "inline")
+EXECUTORS: Final = ("processes", "threads", "inline")
 _CODES: Final = {
     "succeeded": 0,
     "failed": FAILED,
@@ -39,7 +43,7 @@ def _as_seconds(_: click.Context, __: click.Parameter, value: str | None) -> flo
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=Command, context_settings=SETTINGS)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many run at once.")
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Where tasks run.")
 @click.option("--fail-fast", is_flag=True, help="Cancel the rest when a task has failed.")
@@ -53,22 +57,24 @@ def _as_seconds(_: click.Context, __: click.Parameter, value: str | None) -> flo
 @click.option("--no-progress", is_flag=True, help="Show only what tasks print and what failed.")
 @click.option("--full-traceback", is_flag=True, help="Show tracebacks with every frame.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Mark the run; repeatable.")
-@click.argument("target", metavar="FILE[:NAME]")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
+@takes_pipeline
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> int:
     """Run the pipeline NAME of a Python file, or its only one, and print its value.
 
-    Parameters of the pipeline stand after FILE: taskflow run scrape.py --domain example.org
+    Parameters of the pipeline stand after FILE; taskflow run FILE --help shows them.
 
-    Its own page of help: taskflow run FILE --help
-    """
+    \b
+        taskflow run scrape.py --domain example.org
+        taskflow run --workers 8 flows/etl.py:nightly --params prod.toml --day 2026-01-31
+    """  # noqa: D301 - click takes a real backspace for "as it stands"
     return guarded(lambda: _run(requested(ctx, options)), full=options["full_traceback"])
 
 
 def _run(request: Request) -> int:
-    options, parameters = request.options, request.parameters
-    json = JsonProgress(sys.stdout, hold=True) if options["as_json"] else None
+    options, parameters = request.options, request.parameters()
+    output = Output(sys.stdout)
+    json = JsonProgress(cast("TextIO", output), hold=True) if options["as_json"] else None
     # Lines of JSON and a live table would write over each other.
     hidden = options["no_progress"] or (json is not None and is_terminal(sys.stdout))
     shown = command_line_progress(hidden=hidden, full=options["full_traceback"])
@@ -76,6 +82,7 @@ def _run(request: Request) -> int:
         state, value = _executed(request, parameters, [shown, *([json] if json else [])])
     if json is not None:
         json.finish(value)
+        output.check()
     elif value is not None:
         click.echo(str(value))
     return _CODES.get(state, INTERNAL)

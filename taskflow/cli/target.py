@@ -6,22 +6,23 @@ of the command is taken only if no parameter has its name.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections import deque
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from taskflow.authoring.loading import find, load
-from taskflow.errors import ParameterError
+from taskflow.cli.completion import complete_target, complete_value
+from taskflow.cli.given import read_given
+from taskflow.cli.page import pipeline_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +32,35 @@ class Request:
     pipeline: Any
     words: list[str]
     options: dict[str, Any]
+    #: How the command's options are spelled, for who misspells one after FILE.
+    spelled: tuple[str, ...] = ()
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The values of all parameters."""
-        values: dict[str, Any] = self.pipeline.parameters.parse(self.words)
-        return values
+    def parameters(self, *, partial: bool = False) -> dict[str, Any]:
+        """The values of all parameters; with `partial` of those that are given."""
+        parameters, files = self.pipeline.parameters, self.options["params"]
+        return read_given(parameters, self.words, files, others=self.spelled, partial=partial)
 
-    @property
-    def some_parameters(self) -> dict[str, Any]:
-        """The values of those parameters that are given, for what needs no more."""
-        every = self.pipeline.parameters
-        named = {_name_in(word) for word in self.words if word.startswith("--")}
-        given = [each for each in _names(self.pipeline) if {each, f"no_{each}"} & named]
-        if len(given) < len(named):  # some are unknown: have them all told in one message
-            return self.parameters
-        signature = inspect.Signature([every.signature.parameters[each] for each in given])
-        some = replace(every, signature=signature)
-        try:
-            values: dict[str, Any] = some.parse(self.words)
-        except ParameterError as error:
-            raise ParameterError(str(error).replace(str(some), str(every))) from None
-        return values
+
+def takes_pipeline(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add to a command what all commands about a pipeline have: its file and its parameters."""
+    for add in (
+        click.argument(
+            "words",
+            nargs=-1,
+            type=click.UNPROCESSED,
+            metavar="[--PARAMETER VALUE]...",
+            shell_complete=complete_value,
+        ),
+        click.argument("target", metavar="FILE[:NAME]", shell_complete=complete_target),
+        click.option(
+            "--params",
+            multiple=True,
+            metavar="FILE",
+            help="Take parameters from a .json or .toml file, or - for JSON on standard input.",
+        ),
+    ):
+        command = add(command)
+    return command
 
 
 def requested(ctx: click.Context, options: dict[str, Any]) -> Request:
@@ -61,12 +69,13 @@ def requested(ctx: click.Context, options: dict[str, Any]) -> Request:
     path, name = split_target(target)
     with data_kept_apart():
         pipeline = find(load(path), name)
-    names = _names(pipeline)
+    names = pipeline.parameters.names
     if "help" not in names and {"-h", "--help"} & set(words):
-        click.echo(pipeline_help(ctx, target, pipeline))
+        click.echo(pipeline_page(ctx, target, pipeline))
         ctx.exit()
     own, words = _shared_out(ctx.command, words, names)
-    return Request(pipeline, words, _merged(ctx, own, options))
+    spelled = tuple(each for option in ctx.command.params for each in option.opts)
+    return Request(pipeline, words, _merged(ctx, own, options), spelled)
 
 
 def split_target(target: str) -> tuple[str, str | None]:
@@ -84,38 +93,6 @@ def data_kept_apart() -> Iterator[None]:
     """What the user's code prints meanwhile goes to standard error: standard output is for data."""
     with redirect_stdout(sys.stderr):
         yield
-
-
-def pipeline_help(ctx: click.Context, target: str, pipeline: Any) -> str:
-    """What a pipeline does and takes, as a page of help."""
-    formatter = ctx.make_formatter()
-    formatter.write_usage(f"{ctx.command_path} {target}", "[--PARAMETER VALUE]...")
-    about = inspect.cleandoc(pipeline.__doc__ or "")
-    if about:
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write(click.wrap_text(about, formatter.width, "  ", "  ", True) + "\n")
-    rows = pipeline.parameters.describe()
-    if rows:
-        with formatter.section("Parameters"):
-            formatter.write_dl([(_spelled(row), _explained(row)) for row in rows])
-    formatter.write_paragraph()
-    formatter.write_text(f"Options of the command stand before FILE: {ctx.command_path} --help")
-    return formatter.getvalue().rstrip("\n")
-
-
-def _spelled(row: Any) -> str:
-    option = row.name.replace("_", "-")
-    return f"--{option} / --no-{option}" if row.type == "bool" else f"--{option} {row.type}"
-
-
-def _explained(row: Any) -> str:
-    fact = "required" if row.required else f"default: {row.default}"
-    return f"{row.doc}  [{fact}]".strip()
-
-
-def _names(pipeline: Any) -> list[str]:
-    return [row.name for row in pipeline.parameters.describe()]
 
 
 def _name_in(word: str) -> str:
@@ -141,6 +118,8 @@ def _shared_out(
         option = options.get(word.partition("=")[0] if word.startswith("--") else word)
         taken = others if option is None else own
         taken.append(word)
+        if option is not None and not option.is_flag and "=" not in word and not rest:
+            raise click.UsageError(f"option {word} is given without a value; write {word} VALUE")
         if rest and _takes_next(word, option, rest[0], options):
             taken.append(rest.popleft())
     return own, others

@@ -215,6 +215,13 @@ def test_of_several_pipelines_one_has_to_be_named(write):
     )
 
 
+def test_of_several_pipelines_the_one_named_like_the_file_is_meant(write):
+    """A number in front of the file's name, which puts it in its place, is no part of the name."""
+    for name in ("other.py", "05_other.py"):
+        module = load(write(name, FLOW + "\n@pipeline\ndef other(): ...\n"))
+        assert find(module) is module.other
+
+
 def test_a_second_name_of_a_pipeline_is_no_second_pipeline(write):
     """`default = scrape_site` leaves one to choose from."""
     module = load(write("scrape.py", FLOW + "default = scrape_site\n"))

@@ -21,9 +21,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskflow.authoring.convert import convert, text_of
+from taskflow.authoring.convert import convert
 from taskflow.authoring.parameters import Parameters, signature_of
 from taskflow.errors import ParameterError
+from taskflow.plain import plain, text_of
 
 
 class Mode(Enum):
@@ -42,6 +43,14 @@ class Site:
             raise ValueError("deeper than the sea")
 
 
+@dataclass
+class Sealed:
+    lid: int
+
+    def __post_init__(self):
+        raise KeyError("lid")
+
+
 class Point(NamedTuple):
     x: float
     y: float = 0.0
@@ -49,6 +58,12 @@ class Point(NamedTuple):
 
 class Options(msgspec.Struct):
     strict: bool = False
+
+
+@dataclass
+class Nested:
+    name: str
+    options: Options
 
 
 class Headers(TypedDict):
@@ -84,6 +99,7 @@ def scrape_site(domain: str, depth: int = 3, *, strict: bool = True, paths: list
 
 
 SITE = signature_of(scrape_site)
+SITE_FIELDS = '{"url": ..., "depth": ..., "tags": ...}'
 
 
 def taking(hint: Any, default: Any = ...) -> Parameters:
@@ -250,9 +266,13 @@ def test_text_is_read_alike_from_python_and_the_command_line(hint, text, expecte
     [
         (int, "x", "expected int, got 'x' (str)"),
         (int, "3.5", "expected int, got '3.5' (str)"),
-        (bool, "maybe", "expected bool, got 'maybe' (str)"),
-        (date, "1 May", "expected date, got '1 May' (str)"),
-        (timedelta, "5 apples", "expected timedelta, got '5 apples' (str)"),
+        (bool, "maybe", "expected bool, got 'maybe' (str); write it as yes or no"),
+        (date, "1 May", "expected date, got '1 May' (str); write it as 2026-01-31"),
+        (
+            timedelta,
+            "5 apples",
+            "expected timedelta, got '5 apples' (str); write it as 90, 5m or 1h30m",
+        ),
         (Frame, "x", "expected Frame, got 'x' (str)"),
         (int | None, "x", "expected int, got 'x' (str)"),
         (int | date, "x", "expected int | date, got 'x' (str)"),
@@ -261,8 +281,16 @@ def test_text_is_read_alike_from_python_and_the_command_line(hint, text, expecte
         (Depth, "0", "expected int (>= 1, <= 5), got '0' (str)"),
         (Depth, "x", "expected int, got 'x' (str)"),
         (tuple[int, int], "[1]", "expected tuple[int, int], got '[1]' (str)"),
-        (dict[str, int], "x", "expected dict[str, int], got 'x' (str)"),
-        (Site, "x", "expected Site, got 'x' (str)"),
+        (
+            dict[str, int],
+            "x",
+            """expected dict[str, int], got 'x' (str); write it as JSON: {"key": ...}""",
+        ),
+        (
+            Site,
+            "x",
+            f"expected Site, got 'x' (str); write it as JSON: {SITE_FIELDS}",
+        ),
     ],
     ids=str,
 )
@@ -289,6 +317,11 @@ def test_text_that_does_not_fit_is_refused_in_the_same_words(hint, text, problem
         (Site, {"url": "", "dept": 1}, "x.dept: unknown; did you mean depth?"),
         (Site, {}, "x.url: missing, expected str"),
         (Site, {"url": "", "depth": 101}, "x: expected Site, but deeper than the sea"),
+        (Sealed, {"lid": 1}, "x: expected Sealed, but KeyError: 'lid'"),
+        (Headers, {"agent": 1}, "x.agent: expected str, got 1 (int)"),
+        (Headers, {}, "x.agent: missing, expected str"),
+        (set[Any], [[]], "x: expected set[Any], got [[]] (list)"),
+        (dict[int, str], {"a": "b"}, "x key: expected int, got 'a' (str)"),
         (Depth, 6, "x: expected int (>= 1, <= 5), got 6 (int)"),
     ],
     ids=str,
@@ -330,7 +363,7 @@ def test_everything_wrong_is_told_at_once() -> None:
     """Unknown, misfit and missing parameters share one error, near misses named."""
     lines = [
         "scrape_site: parameter dept: unknown; did you mean depth?",
-        "scrape_site: parameter strict: expected bool, got 'x' (str)",
+        "scrape_site: parameter strict: expected bool, got 'x' (str); write it as yes or no",
         "scrape_site: parameter domain: missing, expected str",
     ]
     assert told(lambda: SITE.bind((), {"dept": 1, "strict": "x"})) == lines
@@ -384,6 +417,76 @@ def test_a_command_line_gives_parameters(words, expected):
     assert SITE.parse(words.split()) == defaults | expected
 
 
+@pytest.mark.parametrize(
+    ("hint", "words", "value"),
+    [
+        (Site, "--x.url u --x.depth=3", Site("u", 3)),
+        (Site, "--x.url u --x.tags a --x.tags b", Site("u", 1, ["a", "b"])),
+        (Site | None, '--x {"url":"u","depth":2} --x.depth 3', Site("u", 3)),
+        (Headers, "--x.agent me", {"agent": "me"}),
+        (dict[str, int], "--x.a 1 --x.b-c 2", {"a": 1, "b-c": 2}),
+        (dict[str, list[int]], "--x.a 1 --x.a 2", {"a": [1, 2]}),
+        (Options, "--x.strict", Options(strict=True)),
+        (Options, "--no-x.strict", Options(strict=False)),
+        (Nested, "--x.name n --x.options.strict", Nested("n", Options(strict=True))),
+    ],
+    ids=str,
+)
+def test_fields_have_options_of_their_own(hint, words, value):
+    """`--site.depth 3` sets one field of an object, or one key of a dict."""
+    assert taking(hint).parse(words.split()) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("hint", "words", "problems"),
+    [
+        (
+            Site,
+            "--x.ulr u",
+            ["x.ulr: unknown; did you mean url?", "x.url: missing, expected str"],
+        ),
+        (Site, "--x.url u --x.depth y", ["x.depth: expected int, got 'y' (str)"]),
+        (int, "--x.y 1 --x 2", ["x.y: unknown"]),
+    ],
+    ids=str,
+)
+def test_fields_that_do_not_fit_are_told_with_their_place(hint, words, problems):
+    """As anything else that is wrong in an object."""
+    expected = [f"p: parameter {problem}" for problem in problems]
+    assert told(lambda: taking(hint).parse(words.split())) == expected
+
+
+@pytest.mark.parametrize(
+    ("hint", "text", "value"),
+    [
+        (list[int], "1,2", [1, 2]),
+        (list[date], "2026-01-01, 2026-01-02", [date(2026, 1, 1), date(2026, 1, 2)]),
+        (set[Mode], "fast,2", {Mode.FAST, Mode.VERY_SLOW}),
+        (tuple[int, str], "1,a", (1, "a")),
+        (list[str], "a,b", ["a,b"]),
+        (list[Path], "a,b", [Path("a,b")]),
+    ],
+    ids=str,
+)
+def test_commas_part_elements_that_cannot_hold_one(hint, text, value):
+    """Numbers and dates are listed with commas; in texts and paths a comma is a letter."""
+    assert taking(hint).parse(["--x", text]) == {"x": value}
+    assert taking(hint).bind((text,), {}) == {"x": value}
+
+
+def test_a_path_may_begin_at_home(monkeypatch) -> None:
+    """Shells do not expand the `~` in `--out=~/x`, and files and variables have no shell."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert taking(Path).parse(["--x=~/x"]) == {"x": Path("/home/me/x")}
+    assert taking(Path).bind((Path("~/x"),), {}) == {"x": Path("~/x")}
+
+
+def test_a_duration_may_be_negative() -> None:
+    """A `timedelta` knows no sign that is wrong for everybody."""
+    assert taking(timedelta).parse(["--x=-1h30m"]) == {"x": timedelta(minutes=-90)}
+    assert text_of(timedelta(minutes=-90)) == "-1h30m"
+
+
 def test_dashes_and_underscores_are_the_same_in_options() -> None:
     """`--max-depth` and `--max_depth` both mean `max_depth`."""
 
@@ -400,8 +503,8 @@ def test_dashes_and_underscores_are_the_same_in_options() -> None:
         ("d --domain d", "unexpected 'd', values are written --name value"),
         ("--domain d -v", "unexpected '-v', values are written --name value"),
         ("--domain d --", "unexpected '--', values are written --name value"),
-        ("--domain", "parameter domain: given without a value"),
-        ("--domain --strict", "parameter domain: given without a value"),
+        ("--domain", "parameter domain: given without a value; write --domain=VALUE"),
+        ("--domain --strict", "parameter domain: given without a value; write --domain=VALUE"),
         ("--domain d --no-strickt", "parameter no_strickt: unknown; did you mean strict?"),
         ("--domain d --depth 1 --depth 2", "parameter depth: expected int, got ['1', '2'] (list)"),
     ],
@@ -487,11 +590,12 @@ def test_the_help_table_has_a_row_for_each_parameter() -> None:
         **more,
     ): ...
 
-    assert [tuple(row) for row in signature_of(p).describe()] == [
+    rows = signature_of(p).describe()
+    assert [(row.name, row.type, row.default, row.required, row.doc) for row in rows] == [
         ("domain", "str", "", True, "where to start"),
         ("depth", "int (>= 1, <= 5)", "3", False, "how deep to go"),
         ("mode", "FAST | VERY_SLOW", "FAST", False, ""),
-        ("wait", "timedelta", "300s", False, ""),
+        ("wait", "timedelta", "5m", False, ""),
         ("out", "Path | None", "none", False, ""),
         ("n", "int", "3", False, ""),
     ]
@@ -529,7 +633,7 @@ SCALARS: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (date, st.dates()),
     (datetime, st.datetimes()),
     (time, st.times()),
-    (timedelta, st.timedeltas(timedelta(0), timedelta(days=3650))),
+    (timedelta, st.timedeltas(timedelta(days=-3650), timedelta(days=3650))),
     (Mode, st.sampled_from(Mode)),
     (Decimal, st.decimals(allow_nan=False, allow_infinity=False)),
     (UUID, st.uuids()),
@@ -541,6 +645,33 @@ LISTS = st.sampled_from(SCALARS).flatmap(
 )
 
 
+PLAIN: list[Any] = [
+    *(hint for hint, _ in SCALARS),
+    *(Path, bytes, Any, Site, Sealed, Options, Point, Headers, Nested, Depth, Quacks, Frame, Name),
+    Annotated[str, msgspec.Meta(pattern="^a")],
+]
+HINTS: list[Any] = [
+    *PLAIN,
+    *(made for hint in PLAIN for made in (list[hint], set[hint], dict[str, hint], hint | None)),
+    *(made for hint in PLAIN for made in (tuple[hint, int], dict[hint, int], list[list[hint]])),
+]
+#: What has broken readers of text elsewhere.
+HARD = [
+    "[" * 5000,
+    "9" * 5000,
+    "1e999",
+    "nan",
+    "~",
+    "@x",
+    "[[1]]",
+    '{"url": 1}',
+    "\ud800",
+    "\0",
+    "٣",
+]
+NONSENSE = TEXT | st.text(max_size=8) | st.sampled_from(HARD)
+
+
 @given(TYPED | LISTS)
 def test_the_text_of_a_value_is_read_back_as_the_value(typed):
     """What help shows as a default, or a schedule stores as text, can be typed in again."""
@@ -548,6 +679,37 @@ def test_the_text_of_a_value_is_read_back_as_the_value(typed):
     read = taking(hint).parse([f"--x={text_of(value)}"])
     assert read == {"x": value}
     assert taking(hint).bind((text_of(value),), {}) == read
+
+
+@given(TYPED | LISTS)
+def test_what_json_shows_of_a_value_is_read_back_as_the_value(typed):
+    """The parameters that `--json` prints can be given to `--params` again."""
+    hint, value = typed
+    assert taking(hint).bind((json.loads(json.dumps(plain(value))),), {}) == {"x": value}
+
+
+def test_what_is_too_large_or_too_odd_to_be_told_is_a_short_text() -> None:
+    """A run tells its parameters when it starts, and no value may keep it from that."""
+
+    class Odd(dict[str, Any]):
+        def items(self):
+            raise RuntimeError
+
+        def __repr__(self):
+            raise RuntimeError
+
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    for value in ([[0] * 1000] * 1000, "x" * 10**6, cycle, Odd(a=1), [Odd(a=1)], Frame(), open):
+        told = plain(value)
+        assert isinstance(told, str | list)
+        assert len(json.dumps(told)) < 300
+
+
+@given(st.builds(Site, TEXT, st.integers(0, 100), st.lists(TEXT)))
+def test_an_object_is_read_back_from_its_text(site):
+    """Field by field, as JSON."""
+    assert taking(Site).parse([f"--x={text_of(site)}"]) == {"x": site}
 
 
 @given(LISTS.filter(lambda typed: len(typed[1]) > 1))
@@ -574,6 +736,35 @@ def test_a_value_is_converted_or_refused_and_nothing_else_happens(value):
         for kind in (hint, list[hint], dict[str, hint], hint | None, tuple[hint, int], Site):
             with suppress(ParameterError):
                 assert "x" in taking(kind).bind((value,), {})
+
+
+WORDS = st.sampled_from(["--x", "--no-x", "--x.url", "--x.a", "--x.", "--y", "x", "--", "--."])
+
+
+@given(st.sampled_from(HINTS), st.lists(st.tuples(WORDS, NONSENSE, st.booleans()), max_size=4))
+def test_a_command_line_is_read_or_refused_and_nothing_else_happens(hint, said):
+    """No words, however odd, get anything but values or a ParameterError that names its place."""
+    words = [
+        w for name, text, glued in said for w in ([f"{name}={text}"] if glued else [name, text])
+    ]
+    try:
+        values = taking(hint).parse(words)
+    except ParameterError as error:
+        *lines, signature = [
+            line for line in str(error).split("\n") if line.startswith(("p: ", "s"))
+        ]
+        assert all(any(word in line for word in ("x", "unknown", "unexpected")) for line in lines)
+        assert signature.startswith("signature: p(x")
+    else:
+        json.dumps(plain(values["x"]))
+
+
+@given(st.sampled_from(HINTS), NONSENSE | st.integers() | st.lists(NONSENSE, max_size=2))
+def test_any_parameter_with_any_default_can_be_described(hint, default):
+    """Help never fails, whatever stands in a signature."""
+    parameters = taking(hint, default)
+    assert [row.name for row in parameters.describe()] == ["x"]
+    assert str(parameters).startswith("p(x: ")
 
 
 def test_json_is_read_where_the_type_is_not_text_itself() -> None:

@@ -16,6 +16,7 @@ from taskflow import (
     Cache,
     FutureError,
     Limit,
+    Rate,
     Retry,
     Schedule,
     Task,
@@ -403,11 +404,8 @@ def test_a_wrong_option_fails_where_the_task_is_declared(options):
 @pytest.mark.parametrize(
     ("options", "instead"),
     [
-        ({"rate": "2/s"}, "limit=n"),
-        ({"priority": 1}, "order"),
-        ({"executor": "processes"}, "the run has one"),
-        ({"limit": Limit("api", 2, key=len)}, "without a key"),
         ({"limit": Limit("api", 2, scope="store")}, "within a run"),
+        ({"rate": Rate("2/s", scope="store")}, "within a run"),
     ],
 )
 def test_what_nothing_acts_on_yet_is_refused(options, instead):
@@ -416,6 +414,17 @@ def test_what_nothing_acts_on_yet_is_refused(options, instead):
         with pytest.raises(DefinitionError, match="not supported yet") as caught:
             declare(**options)
         assert instead in str(caught.value)
+
+
+def test_a_retry_policy_can_be_changed_by_its_short_keywords():
+    """What is given later replaces its part of the policy, and nothing is ignored in silence."""
+    patient = task(retry=Retry(3, delay=60, on=OSError))(give.fn)
+    policy = patient.options(retries=5, retry_delay="2m").chosen.policy
+    assert policy == Retry(5, delay=120, on=OSError)
+    assert patient.options(retry=Retry(1)).chosen.policy == Retry(1)
+    assert task(retries=3)(give.fn).options(retry=Retry(1)).chosen.policy == Retry(1)
+    with pytest.raises(DefinitionError, match="as times= of the Retry"):
+        task(retries=2, retry=Retry(3))
 
 
 def test_options_of_later_rooms_are_accepted_and_checked():

@@ -62,6 +62,21 @@ def test_bad_usage_ends_with_2(folder, args):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("rnu", "did you mean run?"),
+        ("flow.py", "to run it: taskflow run flow.py"),
+        ("xyzzy", f"there are {', '.join(COMMANDS)}"),
+    ],
+)
+def test_an_unknown_command_is_told_with_what_may_be_meant(folder, word, remedy):
+    """A near miss, a file where a command was forgotten, or the list of commands."""
+    result = folder.taskflow(word)
+    assert result.returncode == 2
+    assert remedy in result.stderr
+
+
 def test_another_package_of_that_name_is_noticed(folder):
     """Where OpenStack's files lie over ours, the command says which of the two to remove."""
     code = (

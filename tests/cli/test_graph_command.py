@@ -54,18 +54,46 @@ def test_a_dot_file_needs_no_program(folder, scrape):
         (folder.path / "a.dot").unlink()
 
 
+@pytest.mark.parametrize(("suffix", "begins"), [("svg", "<"), ("mmd", "flowchart")])
+def test_svg_and_mermaid_need_no_program(folder, scrape, suffix, begins):
+    """They are written here; for a dark page, if wanted."""
+    name = f"a.{suffix}"
+    result = folder.taskflow("graph", "-o", name, "--theme", "dark", scrape, PATH="/nowhere")
+    assert result.returncode == 0, result.stderr
+    assert begins in (folder.path / name).read_text()[:200]
+
+
 def test_without_dot_the_message_says_how_to_get_it(folder, scrape):
-    """For the systems that people have."""
-    result = folder.taskflow("graph", "-o", "a.svg", scrape, PATH="/nowhere")
-    assert result.returncode == 3
+    """For the systems that people have; to choose another format is the user's to do."""
+    result = folder.taskflow("graph", "-o", "a.pdf", scrape, PATH="/nowhere")
+    assert result.returncode == 2
     for way in ("apt install graphviz", "brew install graphviz", "conda install graphviz"):
         assert way in result.stderr
 
 
+def test_a_value_that_the_body_needs_is_asked_for_as_an_option(folder):
+    """In words of the command line, not as a call in Python."""
+    text = """
+    from taskflow import pipeline, task
+
+    @task
+    def show(i: int) -> None: ...
+
+    @pipeline
+    def shows(how_many: int):
+        for i in range(how_many):
+            show(i)
+    """
+    name = folder.write("shows.py", text)
+    result = folder.taskflow("graph", name)
+    assert result.returncode == 2
+    assert "give one after FILE: --how-many VALUE" in result.stderr
+    assert ".trace(" not in result.stderr
+    assert folder.taskflow("graph", name, "--how-many", "2").returncode == 0
+
+
 @pytest.mark.ring_dot
-@pytest.mark.parametrize(
-    ("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
-)
+@pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_a_picture_is_drawn(folder, scrape, suffix, magic):
     """By the suffix of its name."""
     assert shutil.which("dot")

@@ -1,0 +1,124 @@
+"""A value as a person types it and as JSON holds it: either is read back as the value.
+
+Help shows a default so, `--json` the parameters of a run, a history what a run was started with.
+"""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections import abc
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, Final
+from uuid import UUID
+
+#: Elements and letters of a value that are told; of a larger one only the beginning is shown.
+LARGEST: Final = 10_000
+_KNOWN: Final = (date, time, timedelta, Decimal, UUID, PurePath)
+_SIZED: Final = (str, bytes, list, tuple, set, frozenset, dict)
+_UNITS: Final = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
+_short: Final = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def text_of(value: Any) -> str:
+    """The text that is read back as `value`."""
+    if isinstance(value, Enum):
+        return value.name
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, (list, tuple, abc.Set, abc.Mapping)) or fields_of(value) is not None:
+        with suppress(TypeError, ValueError, RecursionError):
+            return json.dumps(plain(value), ensure_ascii=False)
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - __str__ is user code
+        return _safe_repr(value)
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold of `value`: read back as a parameter, it is the value again.
+
+    What nobody could read back, and what is too large to be told, is a short text. Never raises.
+    """
+    try:
+        return _Plainly(LARGEST).told(value)
+    except Exception:  # noqa: BLE001 - too large, too deep, or an object that raises
+        return _safe_repr(value)
+
+
+class _Plainly:
+    """Makes one value plain, as long as there is room for it."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+
+    def told(self, value: Any) -> Any:
+        """The value, or a part of it."""
+        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+            value = value.item()  # a numpy scalar
+        self._room -= len(value) if isinstance(value, _SIZED) else 1
+        if self._room < 0:
+            raise ValueError("too large to be told")
+        if isinstance(value, Enum):
+            return value.name
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, (*_KNOWN, bytes)):
+            return text_of(value)
+        parts = value if isinstance(value, abc.Mapping) else fields_of(value)
+        if parts is not None:
+            return {text_of(key): self.told(each) for key, each in parts.items()}
+        if isinstance(value, (list, tuple, abc.Set)):
+            return [self.told(each) for each in value]
+        return _safe_repr(value)
+
+
+def in_short(value: Any) -> str:
+    """A value in one line, for people: dates, durations and choices as they are typed."""
+    return text_of(value) if isinstance(value, (Enum, *_KNOWN)) else _safe_repr(value)
+
+
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """The fields of a dataclass, named tuple, or struct of msgspec, attrs or pydantic."""
+    kind = type(value)
+    if is_dataclass(kind):
+        names = [each.name for each in fields(kind) if each.init]
+    elif hasattr(kind, "__attrs_attrs__"):
+        names = [each.name for each in kind.__attrs_attrs__]
+    else:
+        known = ("_fields", "__struct_fields__", "model_fields")
+        found = next((getattr(kind, mark) for mark in known if hasattr(kind, mark)), None)
+        if found is None:
+            return None
+        names = list(found)
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def duration_text(value: timedelta) -> str:
+    """A duration with units: `1h30m`, `2.5s`."""
+    left = value // timedelta(microseconds=1)
+    sign, left = ("-" if left < 0 else ""), abs(left)
+    parts = []
+    for unit, size in _UNITS:
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    if left or not parts:
+        parts.append(f"{left / 1_000_000:.6f}".rstrip("0").rstrip(".") + "s")
+    return sign + "".join(parts)
+
+
+def _safe_repr(value: Any) -> str:
+    try:
+        return " ".join(_short.repr(value).split())
+    except Exception:  # noqa: BLE001 - __repr__ is user code
+        return f"<{type(value).__qualname__}: no repr>"
