@@ -15,11 +15,14 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.call import Abort, Failure, Setup
+from taskflow.draw import Drawable, Facts
 from taskflow.engine.loop import GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
 from taskflow.errors import RunCancelled, RunFailed, RunTimedOut
-from taskflow.events import GOOD, SKIPPED, RunEnded, RunStarted
+from taskflow.events import GOOD, PENDING, SKIPPED, RunEnded, RunStarted
 from taskflow.graph.graph import VALUE, Link, node_of
+from taskflow.plain import in_short, plain
+from taskflow.secret import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from taskflow.events import Event
     from taskflow.graph.graph import Graph
-    from taskflow.interfaces import Executor, Listener
+    from taskflow.interfaces import Clock, Executor, Listener
 
 #: Calls a function when the program ends, before loky ends its workers; where Python has no such
 #: thing, after that.
@@ -83,7 +86,7 @@ def say(text: str) -> None:
         sys.stderr.write(f"taskflow: {text}\n")
 
 
-class Run:
+class Run(Drawable):
     """A run: its `id`, its `state`, what became of its tasks, and its result."""
 
     def __init__(
@@ -95,6 +98,7 @@ class Run:
         setup: Setup,
         limits: Limits,
         listeners: list[Listener],
+        clock: Clock,
     ) -> None:
         self.id = setup.run_id
         self.pipeline = pipeline
@@ -104,13 +108,12 @@ class Run:
         #: Whether Ctrl-C or SIGTERM ended it.
         self.interrupted = False
         self._setup = setup
+        self._timeout = limits.timeout or 0.0
         self._executor = executor
-        self._clock = SystemClock()
+        self._clock = clock
         self._listeners = [Heard(listener) for listener in listeners]
         lanes = [lane.kind for lane in executor.lanes]
-        self._plan = Plan(
-            graph, fail_fast=limits.fail_fast, draw=self._clock.random, lanes=lanes
-        )
+        self._plan = Plan(graph, fail_fast=limits.fail_fast, draw=self._clock.random, lanes=lanes)
         self._engine = Engine(self._plan, executor, self._clock, self._listeners, limits.timeout)
         self._ended = threading.Event()
         self._crash: BaseException | None = None
@@ -138,13 +141,14 @@ class Run:
     def _drive(self) -> None:
         began = self._clock.monotonic()
         self.state = "running"
-        from taskflow.executors.failing import preview
-
-        shown = tuple((name, preview(value)) for name, value in self.params)
+        shown = tuple((name, in_short(value)) for name, value in self.params)
         kind = getattr(self._executor, "name", type(self._executor).__name__)
         now = self._clock.now()
         workers = max(self._executor.lanes[0].slots, self._executor.lanes[0].width)
-        self._plan.events.insert(0, RunStarted(self.id, self.pipeline, shown, now, kind, workers))
+        values = tuple((name, plain(value)) for name, value in self.params)
+        self._plan.events.insert(
+            0, RunStarted(self.id, self.pipeline, shown, now, kind, workers, values)
+        )
         try:
             self._executor.start(self._setup)
             if self._alone:
@@ -272,6 +276,11 @@ class Run:
             if self._plan.spec_of(node) is not None
         }
 
+    def _drawn(self, params: dict[str, Any]) -> tuple[Graph, Facts]:
+        if params:
+            raise TypeError(f"a run has its parameters: to draw it takes no {', '.join(params)}")
+        return self.graph, facts_of(self._plan)
+
     @property
     def counts(self) -> dict[str, int]:
         """How many task runs ended in each state."""
@@ -335,13 +344,16 @@ class Run:
     def _error(self) -> Exception:
         if self.state == "timed_out":
             return RunTimedOut(
-                f"run {self.id} of {self.pipeline} took longer than its timeout", self
+                f"run {self.id} of {self.pipeline} took longer than its timeout of "
+                f"{self._timeout:g} s; what had ended by then is in error.run.counts",
+                self,
             )
         if self.state == "cancelled":
             return RunCancelled(f"run {self.id} of {self.pipeline} was cancelled", self)
         from taskflow.progress.report import summary
 
-        return RunFailed(summary(self.id, self.pipeline, list(self._failed())), self)
+        told = summary(self.id, self.pipeline, list(self._failed()))
+        return RunFailed(redactor(self.params)(told), self)
 
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -352,6 +364,14 @@ class Run:
             for name, count in run.tally.items() if run else [(state, 1)]:
                 counts[name] = counts.get(name, 0) + count
         return counts
+
+
+def facts_of(plan: Plan) -> Facts:
+    """What is known of each node: its state, how long it took, the states of its elements."""
+    runs = list(plan.mapping.runs.items())
+    tallies = {node: {PENDING: run.count - run.ended, **run.tally} for node, run in runs}
+    seconds = dict(enumerate(getattr(plan, "seconds", ())))
+    return Facts(dict(enumerate(plan.state)), seconds, tallies)
 
 
 def _remove(run_dir: str, owner: int) -> None:

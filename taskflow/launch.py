@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from taskflow.call import Setup
 from taskflow.context import Context
 from taskflow.errors import DefinitionError, ExecutorError
-from taskflow.handle import Limits, Run
+from taskflow.handle import Limits, Run, SystemClock
+from taskflow.secret import discreet
+from taskflow.world import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,9 +58,11 @@ def prepare(
     try:
         from datetime import UTC, datetime
 
-        facts = Context(run_id, run_dir, datetime.now(UTC))
+        around = world()
+        clock = (around and around.clock_for(settings.executor)) or SystemClock()
+        facts = Context(run_id, run_dir, datetime.fromtimestamp(clock.now(), UTC))
         graph = trace(facts, values)
-        executor = _executor(settings)
+        executor = (around and around.executor_for(settings.executor, graph)) or _executor(settings)
         setup = Setup(
             run_id,
             run_dir,
@@ -69,9 +73,10 @@ def prepare(
             facts.scheduled_time,
             log_level=_log_level(),
         )
-        listeners = listeners or _default_listeners(settings)
+        listeners = [*listeners, *(around.listeners() if around else ())]
+        listeners = discreet(listeners or _default_listeners(settings), params)
         limits = Limits(settings.fail_fast, settings.timeout)
-        return Run(pipeline, params, graph, executor, setup, limits, listeners)
+        return Run(pipeline, params, graph, executor, setup, limits, listeners, clock)
     except BaseException:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
@@ -79,7 +84,7 @@ def prepare(
 
 def _executor(settings: Settings) -> Executor:
     chosen = settings.executor or os.environ.get("TASKFLOW_EXECUTOR") or "processes"
-    workers = settings.workers or int(os.environ.get("TASKFLOW_WORKERS") or 0) or None
+    workers = settings.workers or _workers()
     if chosen == "inline":
         from taskflow.executors.inline import InlineExecutor
 
@@ -88,11 +93,23 @@ def _executor(settings: Settings) -> Executor:
         from taskflow.executors.processes import ProcessExecutor
 
         return ProcessExecutor(workers)
+    if chosen == "threads":
+        from taskflow.executors.threads import ThreadExecutor
+
+        return ThreadExecutor(workers)
     if isinstance(chosen, str):
         raise DefinitionError(
-            f'executor={chosen!r} is unknown; one of "inline", "processes", or an Executor'
+            f'executor={chosen!r} is unknown; one of "inline", "threads", "processes", '
+            "or an Executor"
         )
     return chosen
+
+
+def _workers() -> int | None:
+    text = os.environ.get("TASKFLOW_WORKERS", "")
+    if text and not (text.isascii() and text.isdigit() and int(text)):
+        raise DefinitionError(f"TASKFLOW_WORKERS={text!r} must be a whole number, 1 or more")
+    return int(text) if text else None
 
 
 def _default_listeners(settings: Settings) -> list[Listener]:

@@ -26,43 +26,16 @@ from taskflow.call import (
 from taskflow.events import GOOD, SUCCEEDED
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
+from taskflow.testing import FakeClock, Recorder  # what serves users as well is in the package
 from taskflow.values import decode_piece, encode_each
+
+__all__ = ["FakeClock", "Recorder"]
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Sequence
 
     from taskflow.call import Batch, Call, Column, Report
-    from taskflow.events import Event
-
-
-class FakeClock:
-    """Time that passes only when somebody says so."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return 1_000_000_000.0 + self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def random(self) -> float:
-        return 0.5
-
-
-class Recorder:
-    """A listener that keeps all events."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def notice(self, events: Sequence[Event]) -> None:
-        self.events += events
-
-    def close(self) -> None:
-        pass
 
 
 class Step(NamedTuple):

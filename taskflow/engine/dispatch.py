@@ -278,7 +278,7 @@ class Dispatcher:
                 self._charge(work, report)
             else:
                 self._return(work, now, alone=not reason)
-        if not suspects and not reason:
+        if not suspects and not late and not reason and not self.plan.cancelled:
             self.plan.events.append(RunNoticed(f"an idle worker was lost: {report.cause}"))
 
     def _timed_out(self, work: Work, now: float) -> None:

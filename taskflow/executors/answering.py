@@ -85,10 +85,14 @@ def check_outputs(value: Any, count: int) -> None:
         found = len(value)
     except TypeError:
         raise ResultError(
-            f"it has outputs={count}, but returned one {type(value).__name__}"
+            f"it has outputs={count}, but returned one {type(value).__name__}; return {count} "
+            "values, or leave outputs= out"
         ) from None
     if found != count:
-        raise ResultError(f"it has outputs={count}, but returned {found} values")
+        raise ResultError(
+            f"it has outputs={count}, but returned {found} values; return {count}, or write "
+            f"outputs={found}"
+        )
 
 
 def revive(report: ErrorReport, key: str) -> BaseException:

@@ -6,32 +6,39 @@ import functools
 import importlib
 import inspect
 import pickle
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskflow.call import IDENTITY, KNOWN_BLOB, Code, same
 from taskflow.errors import CodeError
+from taskflow.executors.answering import check_outputs
+from taskflow.executors.keys import KeyFunction
+from taskflow.secret import Hidden, secret_names
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from taskflow.call import Batch
 
 
 class Body(NamedTuple):
-    """What runs for a call: the function, what finishes its value, and who asks questions."""
+    """What runs for a call: the function, how its value comes about, and who asks questions."""
 
     fn: Callable[..., Any]
+    #: Makes the value of what a generator or async function returns.
     finish: Callable[[Any], Any] | None = None
     retry_on: Any = None
-    key: Callable[..., Any] | None = None
+    key: KeyFunction | None = None
     timeout: float = 0.0
     outputs: int = 0
-    limit_keys: tuple[Callable[..., Any], ...] = ()
+    limit_keys: tuple[KeyFunction, ...] = ()
+    #: Whether the engine is to be told when it begins.
     announced: bool = False
+    is_async: bool = False
 
 
 class Bodies:
-    """The functions a worker knows, loaded when they are first called."""
+    """The functions a worker knows, loaded when they are first called; threads may share it."""
 
     def __init__(self) -> None:
         self._codes: dict[int, Code] = {}
@@ -39,6 +46,8 @@ class Bodies:
         self._loaded: dict[int, Any] = {}
         self._known: list[tuple[Any, Code]] = []  # what came by value, and where it is found
         self._bodies: dict[int, Body] = {IDENTITY: Body(same)}
+        # Held while code is loaded: bodies that run side by side must share their globals.
+        self._loading = threading.RLock()
 
     def learn(self, batch: Batch) -> None:
         """Take note of the functions that come with a batch."""
@@ -49,7 +58,10 @@ class Bodies:
         """The body of a spec; raises whatever loading its code raises."""
         body = self._bodies.get(spec)
         if body is None:
-            body = self._bodies[spec] = self._load(self._codes[spec])
+            with self._loading:
+                body = self._bodies.get(spec)
+                if body is None:
+                    body = self._bodies[spec] = self._load(self._codes[spec])
         return body
 
     def _load(self, code: Code) -> Body:
@@ -67,7 +79,15 @@ class Bodies:
             fn = self._expanding(fn)
         retry_on, key, limit_keys = pickle.loads(code.policy) if code.policy else (None, None, ())
         return Body(
-            fn, _finisher(fn), retry_on, key, code.timeout, code.outputs, limit_keys, code.announced
+            fn,
+            _finisher(fn),
+            retry_on,
+            None if key is None else KeyFunction(key, fn),
+            code.timeout,
+            code.outputs,
+            tuple(KeyFunction(each, fn) for each in limit_keys),
+            code.announced or code.timeout > 0,
+            _is_async(fn),
         )
 
     def _expanding(self, expand: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,16 +95,29 @@ class Bodies:
 
         @functools.wraps(expand)
         def marked(*args: Any, **kwargs: Any) -> Any:
-            known = list(self._known)
-            for each, code in known:
-                each.__taskflow_code__ = code
-            try:
-                return expand(*args, **kwargs)
-            finally:
-                for each, _ in known:
-                    del each.__taskflow_code__
+            with self._loading:  # the marks are on what other threads expand, too
+                known = list(self._known)
+                for each, code in known:
+                    each.__taskflow_code__ = code
+                try:
+                    return expand(*args, **kwargs)
+                finally:
+                    for each, _ in known:
+                        del each.__taskflow_code__
 
         return marked
+
+
+def finished(body: Body, value: Any) -> Any:
+    """The value of a body that has returned: of a generator, the list of what it yields."""
+    return checked(body, value if body.finish is None else body.finish(value))
+
+
+def checked(body: Body, value: Any) -> Any:
+    """The value of a body, if it is as many values as its task says."""
+    if body.outputs:
+        check_outputs(value, body.outputs)
+    return value
 
 
 def retryable(error: BaseException, body: Body | None) -> bool:
@@ -110,7 +143,9 @@ def named(body: Body | None, args: Sequence[Any], kwargs: dict[str, Any]) -> dic
     except (TypeError, ValueError):
         names = []
     names += [f"argument {number}" for number in range(len(names), len(args))]
-    return {**dict(zip(names, args, strict=False)), **kwargs}
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    secret = secret_names(body.fn) if body else ()
+    return {name: Hidden(value) if name in secret else value for name, value in given.items()}
 
 
 def _imported(module: str, qualname: str) -> Any:
@@ -132,21 +167,34 @@ def _imported(module: str, qualname: str) -> Any:
 
 def _finisher(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
     """What turns the return value of a generator or async function into a value."""
-    inner = inspect.unwrap(fn)
-    if inspect.isgeneratorfunction(inner):
+    if inspect.isgeneratorfunction(inspect.unwrap(fn)):
         return lambda value: list(value) if inspect.isgenerator(value) else value
-    if inspect.iscoroutinefunction(inner):
-        return lambda value: _awaited(value) if inspect.iscoroutine(value) else value
-    if inspect.isasyncgenfunction(inner):
-        return lambda value: _awaited(_drained(value))
-    return None
+    return _run_to_end if _is_async(fn) else None
 
 
-def _awaited(value: Coroutine[Any, Any, Any]) -> Any:
+def _is_async(fn: Callable[..., Any]) -> bool:
+    inner = inspect.unwrap(fn)
+    return inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
+
+
+def _run_to_end(value: Any) -> Any:
+    """The value of a coroutine or async generator that has an event loop for itself."""
+    if not inspect.iscoroutine(value) and not inspect.isasyncgen(value):
+        return value
     import asyncio  # here: it would be felt at each start of a worker
+    import contextvars
+    from concurrent.futures import ThreadPoolExecutor
 
-    return asyncio.run(value)
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 - documented, and raises nothing
+        return asyncio.run(awaitable(value))
+    # A notebook has a loop in this very thread: another thread can have one of its own.
+    with ThreadPoolExecutor(1) as beside:
+        run = contextvars.copy_context().run
+        return beside.submit(run, asyncio.run, awaitable(value)).result()
 
 
-async def _drained(values: AsyncGenerator[Any]) -> list[Any]:
-    return [value async for value in values]
+async def awaitable(value: Any) -> Any:
+    """The value of what an async function returned: of an async generator, a list."""
+    if inspect.isasyncgen(value):
+        return [each async for each in value]
+    return await value if inspect.iscoroutine(value) else value

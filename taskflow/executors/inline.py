@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
 import time
 from collections import deque
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from taskflow.call import Ended, Output
+from taskflow import resources
+from taskflow.call import Ended, Output, Started
 from taskflow.executors.deadline import raising_timeout
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
@@ -16,7 +18,7 @@ from taskflow.interfaces import Lane
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskflow.call import Batch, Outcome, Report, Setup
+    from taskflow.call import Batch, Call, Outcome, Report, Setup
 
 #: Short calls are reported together for this long, so that reporting costs little.
 REPORT_SECONDS: Final = 0.02
@@ -34,13 +36,15 @@ class InlineExecutor:
         self._open: Iterator[Outcome] | None = None
         self._unclaimed: dict[int, int] = {}
         self._reports: list[Report] = []
-        self._woken = threading.Event()
+        # Not an Event: a signal handler may wake this thread in the midst of its own waiting.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
 
     def start(self, setup: Setup) -> None:
         """Get ready to run calls."""
         os.makedirs(os.path.join(setup.run_dir, "values"), exist_ok=True)
         self._runner = Runner(setup)
         self._runner.limited = raising_timeout
+        self._runner.on_start = self._started
         self._runner.context.report_progress = self._progressed
 
     def submit(self, slot: int, batch: Batch) -> None:
@@ -75,12 +79,14 @@ class InlineExecutor:
 
     def wait(self, timeout: float | None) -> list[Report]:
         """Run calls for a moment and report how they ended; with none queued, wait."""
-        if not self._queue:
-            self._woken.wait(timeout)
-        self._woken.clear()
+        with contextlib.suppress(Empty):
+            if not self._queue:
+                self._wakes.get(timeout=timeout)
+            while True:
+                self._wakes.get_nowait()
         outcomes: list[Outcome] = []
         until = time.monotonic() + REPORT_SECONDS
-        while self._queue and time.monotonic() < until and not self._woken.is_set():
+        while self._queue and time.monotonic() < until and self._wakes.empty():
             outcome = self._next()
             if outcome is not None:
                 outcomes.append(outcome)
@@ -111,6 +117,9 @@ class InlineExecutor:
             self._unclaimed[batch] -= granted
         return granted
 
+    def _started(self, call: Call, element: int) -> None:
+        self._reports.append(Started(0, call.node, element))
+
     def _progressed(self, done: float, total: float | None) -> None:
         facts = self._runner.context if self._runner else None
         if facts is not None:
@@ -123,9 +132,11 @@ class InlineExecutor:
 
     def wake(self) -> None:
         """Make `wait` return."""
-        self._woken.set()
+        self._wakes.put(None)
 
     def stop(self) -> None:
-        """Forget everything."""
+        """Forget everything, and close what bodies have opened."""
         self._queue.clear()
         self._open = None
+        if self._runner is not None:
+            resources.close(self._runner.setup.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import pickle
 import time
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
 
 #: Nothing here takes nearly as long; a test that waits for longer has found a hang.
 PATIENCE = 30.0
+#: What `Driver.code` is told of a function.
+OPTIONS = {"timeout", "limit_keys", "announced", "outputs"}
 
 
 class Driver:
     """An executor that has been started, and what it has reported."""
 
-    def __init__(self, executor: Executor, folder: Path) -> None:
+    def __init__(self, executor: Executor, folder: Path, kind: str = "") -> None:
         self.executor = executor
+        kinds = [lane.kind for lane in executor.lanes for _ in range(lane.slots)]
+        #: The slot that is driven, and its lane.
+        self.slot = kinds.index(kind) if kind else 0
+        self.lane = next(lane for lane in executor.lanes if lane.kind == kinds[self.slot])
         self.values = str(folder / "values")
         self._numbers = itertools.count(1)
         self._codes: dict[int, tuple[Code, bytes]] = {}
@@ -35,19 +42,28 @@ class Driver:
         self.given: Counter[int] = Counter()  # units by batch, less those withdrawn
         executor.start(Setup("test", str(folder)))
 
-    def code(self, fn: Callable[..., Any], *, timeout: float = 0.0, key: Any = None) -> int:
-        """The spec of a function, sent by value."""
+    def code(
+        self,
+        fn: Callable[..., Any],
+        *,
+        timeout: float = 0.0,
+        key: Any = None,
+        limit_keys: tuple[Any, ...] = (),
+        announced: bool = False,
+        outputs: int = 0,
+    ) -> int:
+        """The spec of a function, sent by value; on an async slot, of a coroutine function."""
         spec = next(self._numbers)
-        policy = dumps((None, key, ())) if key else b""
-        code = Code("", "", blob=spec, index=0, policy=policy, timeout=timeout)
-        self._codes[spec] = code, dumps([fn])
+        policy = dumps((None, key, limit_keys)) if key or limit_keys else b""
+        code = Code("", "", spec, 0, policy, timeout, announced, outputs)
+        self._codes[spec] = code, dumps([as_async(fn) if self.lane.kind == "async" else fn])
         return spec
 
     def call(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Call:
         """A call of a function with constants."""
-        timeout = options.pop("timeout", 0.0)
+        policy = {name: options.pop(name) for name in OPTIONS & options.keys()}
         slots = options.pop("slots", ())
-        spec = options.pop("spec", None) or self.code(fn, timeout=timeout)
+        spec = options.pop("spec", None) or self.code(fn, **policy)
         node = options.pop("node", None) or next(self._numbers)
         payload = dumps((args, options.pop("kwargs", {}), slots))
         given = {"key": f"p/{fn.__name__}", "inputs": (), **options}
@@ -58,25 +74,26 @@ class Driver:
         from taskflow.values import encode_each
 
         column = tuple(encode_each(values, self.values))
-        spec = self.code(fn, key=options.pop("by", None))
+        policy = {name: options.pop(name) for name in OPTIONS & options.keys()}
+        spec = options.pop("spec", None) or self.code(fn, key=options.pop("by", None), **policy)
         return self.call(
             fn, None, spec=spec, slots=(0,), first=0, count=len(values), columns=(column,),
             **options,
         )  # fmt: skip
 
-    def submit(self, *calls: Call, slot: int = 0) -> int:
+    def submit(self, *calls: Call) -> int:
         """Queue calls as one batch."""
         ident = next(self._numbers)
         specs = {call.spec for call in calls if call.spec >= 0}
         codes = tuple((spec, self._codes[spec][0]) for spec in specs)
         blobs = tuple((spec, self._codes[spec][1]) for spec in specs)
         self.given[ident] += sum(call.count for call in calls)
-        self.executor.submit(slot, Batch(ident, calls, codes, blobs))
+        self.executor.submit(self.slot, Batch(ident, calls, codes, blobs))
         return ident
 
-    def withdraw(self, slot: int = 0) -> int:
+    def withdraw(self) -> int:
         """Take back what has not begun; how many units that were."""
-        taken = self.executor.withdraw(slot)
+        taken = self.executor.withdraw(self.slot)
         self.given.subtract(taken)
         return sum(taken.values())
 
@@ -109,9 +126,13 @@ class Driver:
         return outcomes
 
     def run(self, *calls: Call) -> list[Outcome]:
-        """Run calls as one batch to their end."""
+        """Run calls as one batch to their end; their outcomes in the order of the calls."""
         self.submit(*calls)
-        return self.finish()
+        outcomes = self.finish()
+        if self.lane.width > 1:
+            order = [call.node for call in calls]
+            outcomes.sort(key=lambda outcome: (order.index(outcome.node), outcome.first))
+        return outcomes
 
     def value(self, fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """The value of one call."""
@@ -137,13 +158,33 @@ class Driver:
 
     @property
     def started(self) -> list[Started]:
-        """The bodies with a timeout that have begun."""
+        """The bodies that were said to begin."""
         return [report for report in self.reports if isinstance(report, Started)]
 
     def text(self, key: str = "") -> str:
         """What tasks wrote, or one of them."""
         texts = [each for each in self.reports if isinstance(each, Output)]
         return "".join(each.text for each in texts if not key or each.key == key)
+
+
+def as_async(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The same body as a coroutine function, or as an async generator function."""
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
+        return fn
+
+    if inspect.isgeneratorfunction(fn):
+
+        async def body(*args: Any, **kwargs: Any) -> Any:
+            for each in fn(*args, **kwargs):
+                yield each
+
+    else:
+
+        async def body(*args: Any, **kwargs: Any) -> Any:
+            return fn(*args, **kwargs)
+
+    body.__signature__ = inspect.signature(fn)
+    return body
 
 
 def values_of(outcomes: list[Outcome]) -> list[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from driving import values_of
 
-from taskflow.call import Made
 from taskflow.values import decode
 
 # --- exceptions ------------------------------------------------------------------------------
@@ -60,7 +59,7 @@ def _group():
 
 
 def _long():
-    raise ValueError("x" * 100_000_000)
+    raise ValueError("x" * 20_000_000)
 
 
 def _exit():
@@ -130,15 +129,21 @@ RAISERS = {
 }
 
 
+def _told(body, driver):
+    if body is _stop and driver.lane.kind == "async":
+        return "RuntimeError", "coroutine raised StopIteration"  # so says Python itself
+    return RAISERS[body]
+
+
 @pytest.mark.parametrize("body", RAISERS, ids=lambda body: body.__name__.strip("_"))
 def test_whatever_is_raised_is_a_report(driver, body):
     """The type, the message and the line of the body are told; the executor lives on."""
-    kind, message = RAISERS[body]
+    kind, message = _told(body, driver)
     report = driver.failure(body)
     assert report.type.endswith(kind)
     assert message in report.message
     assert len(report.message) + len(report.traceback) < 100_000
-    assert body.__name__ in [frame.name for frame in report.frames]
+    assert f", in {body.__name__}\n" in report.traceback
     assert driver.value(lambda: "alive") == "alive"
 
 
@@ -151,7 +156,7 @@ def test_whatever_is_raised_by_an_element_is_a_report(driver, body):
 
     outcomes = driver.run(driver.elements(work, [0, 1, 2]))
     assert [outcome.state for outcome in outcomes] == ["succeeded", "failed", "succeeded"]
-    assert outcomes[1].value.type.endswith(RAISERS[body][0])
+    assert outcomes[1].value.type.endswith(_told(body, driver)[0])
 
 
 def test_an_argument_that_cannot_be_loaded_fails_its_task(driver):
@@ -236,9 +241,8 @@ def test_a_result_that_fails_on_load_fails_who_loads_it(driver):
 
         return Odd()
 
-    first = driver.call(make)
-    second = driver.call(lambda x: x, None, slots=(0,), inputs=(Made(first.node),))
-    made, taken = driver.run(first, second)
+    (made,) = driver.run(driver.call(make))
+    (taken,) = driver.run(driver.call(lambda x: x, None, slots=(0,), inputs=(made.value,)))
     assert (made.state, taken.state) == ("succeeded", "failed")
     assert "invalid literal" in taken.value.message
 
@@ -257,10 +261,10 @@ def test_large_arrays_are_mapped_for_each_taker_alone(driver, megabytes):
     def total(xs):
         return float(xs.sum())
 
-    first = driver.call(make, megabytes)
-    taken = {"slots": (0,), "inputs": (Made(first.node),)}
-    made, spoiled, summed = driver.run(
-        first, driver.call(spoil, None, **taken), driver.call(total, None, **taken)
+    (made,) = driver.run(driver.call(make, megabytes))
+    taken = {"slots": (0,), "inputs": (made.value,)}
+    spoiled, summed = driver.run(
+        driver.call(spoil, None, **taken), driver.call(total, None, **taken)
     )
     assert made.value.size > megabytes << 20
     assert decode(spoiled.value) == (70.0, True)

@@ -1,0 +1,173 @@
+"""Crews run the bodies of a wide slot side by side: in threads, or in an event loop.
+
+A crew begins what it is given at once, up to its width, and reports each body as it ends, from
+whichever thread that is.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from taskflow.call import Abort
+from taskflow.executors.deadline import raise_in
+from taskflow.executors.units import STOP_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from taskflow.call import Outcome
+    from taskflow.executors.units import Unit
+
+#: How long bodies that were told to stop are waited for, when all ends.
+END_SECONDS: Final = 1.0
+
+
+Holder = TypeVar("Holder")
+
+
+class Crew(Protocol):
+    """Runs bodies side by side. Used from one thread."""
+
+    def give(self, units: Sequence[Unit]) -> None:
+        """Begin these bodies; each is reported when it ends, from any thread."""
+        ...
+
+    def abandon(self, now: float) -> list[Unit]:
+        """Give up bodies whose timeout was over long ago; they are not reported any more."""
+        ...
+
+    @property
+    def next_time(self) -> float | None:
+        """When to call `abandon` again, in `time.monotonic`; None if no body has a timeout."""
+        ...
+
+    def end(self, seconds: float) -> None:
+        """Report nothing any more, stop what runs as far as that can be done, free everything.
+
+        Waits so long for bodies to stop. Safe to call twice.
+        """
+        ...
+
+
+class Running(Generic[Holder]):
+    """The bodies of a crew that run, and what holds each; who takes one out is to report it."""
+
+    def __init__(self) -> None:
+        self._units: dict[Unit, Holder] = {}
+        self.lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def add(self, unit: Unit, holder: Holder) -> None:
+        """A body begins; the caller has the lock."""
+        self._units[unit] = holder
+
+    def remove(self, unit: Unit) -> bool:
+        """A body has ended; whether it is still to be reported."""
+        with self.lock:
+            return self._units.pop(unit, None) is not None
+
+    def overdue(self, now: float) -> dict[Unit, Holder]:
+        """Take out the bodies that go on although their timeout was over long ago."""
+        with self.lock:
+            late = [each for each in self._units if each.due and each.due + STOP_SECONDS <= now]
+            return {unit: self._units.pop(unit) for unit in late}
+
+    def clear(self) -> dict[Unit, Holder]:
+        """Take out all; the caller has the lock."""
+        units, self._units = self._units, {}
+        return units
+
+    @property
+    def next_time(self) -> float | None:
+        """When the next body is overdue that has a timeout."""
+        with self.lock:
+            return min((each.due + STOP_SECONDS for each in self._units if each.due), default=None)
+
+
+class ThreadCrew:
+    """Threads that are made as they are needed, each with one body at a time."""
+
+    def __init__(self, width: int, report: Callable[[Outcome], None]) -> None:
+        self._width = width
+        self._report = report
+        self._waiting: deque[Unit] = deque()
+        self._running: Running[threading.Thread] = Running()
+        self._changed = threading.Condition(self._running.lock)
+        self._threads: set[threading.Thread] = set()  # less those with abandoned bodies
+        self._over = False
+
+    def give(self, units: Sequence[Unit]) -> None:
+        """Begin these bodies."""
+        with self._changed:
+            self._waiting.extend(units)
+            self._changed.notify(len(units))
+        self._hire()
+
+    def _hire(self) -> None:
+        """Start as many threads as there are bodies, up to the width."""
+        missing = min(self._width, len(self._waiting) + len(self._running)) - len(self._threads)
+        for _ in range(missing):
+            thread = threading.Thread(target=self._work, name="taskflow body", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the machine has no more: those that are there must do
+                if not self._threads:
+                    raise
+                return
+            self._threads.add(thread)
+
+    def _work(self) -> None:
+        # `end` raises Abort in this thread, and it may come up when the body has just ended.
+        try:
+            try:
+                self._serve()
+            finally:
+                raise_in(threading.get_ident(), None)
+        except Abort:
+            pass
+
+    def _serve(self) -> None:
+        while (unit := self._next()) is not None:
+            outcome = unit.run()
+            if not self._running.remove(unit):
+                return  # abandoned: another thread has this one's place
+            self._report(outcome)
+
+    def _next(self) -> Unit | None:
+        with self._changed:
+            while not self._waiting and not self._over:
+                self._changed.wait()
+            if self._over:
+                return None
+            unit = self._waiting.popleft()
+            self._running.add(unit, threading.current_thread())
+            return unit
+
+    def abandon(self, now: float) -> list[Unit]:
+        """Give up bodies that did not stop; other threads take the places of theirs."""
+        late = self._running.overdue(now)
+        self._threads.difference_update(late.values())
+        self._hire()
+        return list(late)
+
+    @property
+    def next_time(self) -> float | None:
+        """When to call `abandon` again."""
+        return self._running.next_time
+
+    def end(self, seconds: float) -> None:
+        """Raise `Abort` in the bodies that run; one that is stuck in C code is left behind."""
+        with self._changed:
+            self._over = True
+            self._waiting.clear()
+            self._changed.notify_all()
+            for thread in self._running.clear().values():
+                raise_in(thread.ident or 0, Abort)
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))

@@ -1,0 +1,132 @@
+"""What a worker sends: outcomes, which wait a moment for others, and what its bodies write."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from taskflow.call import Outcome
+    from taskflow.executors.wire import WorkerLink
+
+#: An outcome waits at most so long for others to travel with it.
+FLUSH_SECONDS: Final = 0.005
+#: Outcomes that travel in one message at most.
+FLUSH_COUNT: Final = 2000
+#: How often the output of a body that goes on is looked at.
+OUTPUT_SECONDS: Final = 0.1
+#: What a worker is given at its end to close what its bodies have opened.
+CLOSE_SECONDS: Final = 10.0
+#: Output of one task run that travels at once; of more, the middle is left out.
+OUTPUT_BYTES: Final = 256 * 1024
+
+
+class Outbox:
+    """The worker's end of its connection, and of the log that its native output goes to."""
+
+    def __init__(self, link: WorkerLink, log: str) -> None:
+        self._link = link
+        self._lock = OwnedLock()
+        self._log = open(log, "rb", buffering=0)  # noqa: SIM115 - as long as the worker
+        self._read = 0
+        self._outcomes: list[Outcome] = []
+        self._flushed = time.monotonic()
+
+    def send(self, *message: Any) -> None:
+        """Send a message of its own, now."""
+        data = pickle.dumps(message, 5)
+        with self._lock:
+            self._link.send(data)
+
+    def add(self, outcome: Outcome) -> None:
+        """Send an outcome, soon."""
+        with self._lock:
+            self._outcomes.append(outcome)
+            waiting = len(self._outcomes)
+        if waiting >= FLUSH_COUNT or self.is_late:
+            self.flush()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the last outcomes were sent so long ago that nothing should wait any more."""
+        return time.monotonic() - self._flushed > FLUSH_SECONDS
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are outcomes to be sent."""
+        return bool(self._outcomes)
+
+    def flush(self) -> None:
+        """Send the outcomes that wait."""
+        with self._lock:
+            outcomes, self._outcomes = self._outcomes, []
+            self._flushed = time.monotonic()
+            if outcomes:
+                self._link.send(pickle.dumps(("ended", [tuple(each) for each in outcomes]), 5))
+
+    @property
+    def is_sending_here(self) -> bool:
+        """Whether this very thread is in the midst of a message."""
+        return self._lock.is_mine
+
+    def send_text(self, key: str, text: bytes) -> None:
+        """Send what a task wrote through a stream of Python's."""
+        left_out = len(text) - 2 * OUTPUT_BYTES
+        if left_out > 0:
+            text = text[:OUTPUT_BYTES] + _left_out(left_out) + text[-OUTPUT_BYTES:]
+        self.send("wrote", key, text.decode("utf-8", "backslashreplace"), self._read)
+
+    def send_log(self, key: str, *, whole_lines: bool) -> None:
+        """Send what was written to the log since the last time; an unfinished line may wait."""
+        if os.fstat(self._log.fileno()).st_size <= self._read:
+            return
+        with self._lock:
+            size = os.fstat(self._log.fileno()).st_size - self._read
+            data = os.pread(self._log.fileno(), min(size, OUTPUT_BYTES), self._read)
+            if size > len(data):
+                tail = os.pread(self._log.fileno(), OUTPUT_BYTES, self._read + size - OUTPUT_BYTES)
+                left_out = size - len(data) - len(tail)
+                data += _left_out(left_out) + tail if left_out > 0 else tail[-(size - len(data)) :]
+            elif whole_lines:
+                size = data.rfind(b"\n") + 1
+                data = data[:size]
+            if data:
+                self._read += size
+                text = data.decode("utf-8", "backslashreplace")
+                self._link.send(pickle.dumps(("wrote", key, text, self._read), 5))
+
+    def is_logged(self, *fds: int) -> bool:
+        """Whether these file descriptors are the log."""
+        log = os.fstat(self._log.fileno())
+        try:
+            return all(os.path.samestat(os.fstat(fd), log) for fd in fds)
+        except OSError:
+            return False
+
+
+class OwnedLock:
+    """A lock that tells whether this thread has it: a finaliser may run in the midst of a send."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = 0
+        self._lock.release()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread has it."""
+        return self._owner == threading.get_ident()
+
+
+def _left_out(count: int) -> bytes:
+    return f"\n... {count:,} bytes left out ...\n".encode()

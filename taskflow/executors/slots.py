@@ -1,0 +1,321 @@
+"""One worker process as the engine sees it: how it starts, what it says, how it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import socket
+import sys
+import time
+import weakref
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from taskflow.call import Batch, Ended, Lost, Outcome, Output, Report, Started
+from taskflow.errors import ExecutorError
+from taskflow.executors import worker
+from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
+from taskflow.executors.machine import thread_caps
+from taskflow.executors.wire import EngineLink, EngineTokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from taskflow.call import Setup
+    from taskflow.interfaces import Lane
+
+#: Workers of a slot that die in a row before they can say hello; then the executor gives up.
+START_TRIES: Final = 3
+#: Between the end of a worker's connection and its death.
+DYING_SECONDS: Final = 0.05
+#: Bytes of a dead worker's output that its report keeps.
+TAIL_BYTES: Final = 16 * 1024
+
+
+class Owner(Protocol):
+    """The executor of a slot."""
+
+    workers: int
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+
+    def watch(self, slot: Slot, *, writing: bool) -> None:
+        """Look at the slot's socket in `wait`."""
+
+    def unwatch(self, slot: Slot) -> None:
+        """Look no longer."""
+
+
+class Slot:
+    """One worker process at a time, and the ends of its pipes."""
+
+    def __init__(self, number: int, lane: Lane, setup: Setup, owner: Owner) -> None:
+        self.number = number
+        self._lane = lane
+        self._setup = setup
+        self._owner = owner
+        self._log = os.path.join(setup.run_dir, "logs", f"slot-{number}.log")
+        self._deaths_at_start = 0
+        self._future: Any = None  # there is one as long as there is a worker
+        self.pid = 0
+        self.tokens = EngineTokens()
+
+    @property
+    def _bodies(self) -> int:
+        """Bodies that may compute at once in this slot; those of an event loop take turns."""
+        return self._lane.width if self._lane.kind == "threads" else 1
+
+    def _begin_anew(self) -> None:
+        self.pid = 0
+        self._killed = False
+        self._lost_connection = False
+        self._hung_up = False  # whether it closed the connection and lived on
+        self._told = 0  # how much of its output the worker has sent
+        self._open = 0  # units that it was given and that have not been reported
+        self._holds = False  # whether its bodies have opened something that is to be closed
+        self._oom_kills = oom_kills()
+
+    def start(self) -> None:
+        """Start a worker; what is submitted meanwhile waits in the socket."""
+        from loky.process_executor import ProcessPoolExecutor
+
+        self._begin_anew()
+        mine, theirs = socket.socketpair()
+        life, self._life = os.pipe()
+        self.link = EngineLink(mine)
+        ends = (
+            Connection(theirs.detach()),
+            Connection(os.dup(self.tokens.reader), writable=False),
+            Connection(life, writable=False),
+        )
+        with contextlib.suppress(OSError):
+            os.remove(self._log)
+        try:
+            self._pool = ProcessPoolExecutor(
+                max_workers=1,
+                timeout=None,
+                initializer=worker.begin,
+                initargs=ends,
+                env=thread_caps(max(self._owner.workers, self._bodies)),
+            )
+            with _without_ctrl_c():
+                self._future = self._pool.submit(
+                    worker.serve, self._setup, self._log, self._lane.kind, self._lane.width
+                )
+        except BaseException:
+            mine.close()
+            os.close(self._life)
+            raise
+        finally:
+            for end in ends:
+                end.close()
+        self._future.add_done_callback(lambda _: self._owner.wake())
+        self._owner.watch(self, writing=False)
+        _started.add(self)
+
+    def submit(self, batch: Batch) -> None:
+        """Grant the tokens of a batch and send it, to a new worker if there is none."""
+        if self._future is None:
+            try:
+                self.start()
+            except OSError as error:
+                raise ExecutorError(f"worker {self.number} cannot start: {error}") from error
+        units = sum(call.count for call in batch.calls)
+        self._open += units
+        if self._lane.width == 1:
+            self.tokens.grant(batch.id, units)
+        calls = [tuple(call) for call in batch.calls]
+        self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
+        if self.link.pending:
+            self._owner.watch(self, writing=True)
+
+    @property
+    def capacity(self) -> int:
+        """How many calls can be queued here at most."""
+        return self.tokens.capacity if self._lane.width == 1 else self._lane.width
+
+    def withdraw(self) -> dict[int, int]:
+        """Take back what the worker has not claimed."""
+        taken = self.tokens.withdraw()
+        self._open -= sum(taken.values())
+        return taken
+
+    def flush(self) -> None:
+        """Send more of what waits."""
+        self.link.flush()
+        if not self.link.pending:
+            self._owner.watch(self, writing=False)
+
+    def read(self) -> list[Report]:
+        """What the worker has sent."""
+        messages, is_open = self.link.receive()
+        if not is_open and not self._lost_connection:
+            self._lost_connection = True
+            self._owner.unwatch(self)
+            if not self._is_dying():
+                self._hung_up = True
+                self._kill_group()  # it closed its own end: nothing more can come from it
+        return [report for message in messages if (report := self._report(message))]
+
+    def _report(self, message: bytes) -> Report | None:
+        kind, *rest = pickle.loads(message)
+        if kind == "ended":
+            outcomes = [Outcome._make(each) for each in rest[0]]
+            self._open -= sum(outcome.count for outcome in outcomes)
+            return Ended(self.number, outcomes)
+        if kind == "started":
+            return Started(self.number, *rest)
+        if kind == "wrote":
+            key, text, self._told = rest
+            return Output(self.number, key, text)
+        if kind == "progress":
+            key, done, total = rest
+            return Output(self.number, key, "", (done, total))
+        if kind == "holds":
+            self._holds = True
+            return None
+        self.pid = rest[0]
+        self._deaths_at_start = 0
+        return None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the worker has died: its one long call has come back."""
+        return self._future is not None and self._future.done()
+
+    def _is_dying(self) -> bool:
+        """Whether the worker ends; the kernel closes its files a moment before it is dead."""
+        until = time.monotonic() + DYING_SECONDS
+        while not self.is_dead and self.pid and not _is_zombie(self.pid):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def kill(self) -> None:
+        """Kill the worker's process group; `Slot.bury` reports it."""
+        self._killed = True
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        else:
+            self._pool.shutdown(wait=False, kill_workers=True)
+
+    def bury(self) -> Lost:
+        """Report the death of the worker; the next batch starts another."""
+        error = self._future.exception() if self._future.done() else None
+        cause = cause_of_death(error, oom=oom_kills() > self._oom_kills, disconnected=self._hung_up)
+        if not self.pid:
+            # One that was killed says nothing about whether the next one can start.
+            self._deaths_at_start += not cause.startswith("SIG")
+        elif not self._killed:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
+        tail = self._tail()
+        lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed)
+        self._free()
+        if self._deaths_at_start >= START_TRIES:
+            raise ExecutorError(
+                f"a worker process cannot start ({cause}), tried {START_TRIES} times"
+                + (f"; its last words:\n{tail}" if tail else "")
+            )
+        self.tokens = EngineTokens()
+        return lost
+
+    def _tail(self) -> str:
+        """What the worker wrote last and could not send any more."""
+        try:
+            with open(self._log, "rb") as file:
+                file.seek(max(self._told, os.path.getsize(self._log) - TAIL_BYTES))
+                return last_words(file.read().decode("utf-8", "backslashreplace"))
+        except OSError:
+            return ""
+
+    def _free(self, *, wait: bool = False) -> None:
+        self._owner.unwatch(self)
+        self._pool.shutdown(wait=wait, kill_workers=True)
+        self.link.sock.close()
+        self.tokens.close()
+        os.close(self._life)
+        self._future = None
+
+    def let_go(self) -> None:
+        """Close the ends of this slot in a fork of its process, which has no part in the run."""
+        if self._future is not None:
+            os.close(self._life)
+            self.link.sock.close()
+
+    def hang_up(self) -> bool:
+        """Let an idle worker close what it holds; whether there is such a one."""
+        if self._future is None or not self._holds or self._open or self.is_dead:
+            return False
+        with contextlib.suppress(OSError):  # it has just died
+            self.link.sock.shutdown(socket.SHUT_WR)
+        return True
+
+    def see_off(self, until: float) -> None:
+        """Wait for a worker that was hung up on; what it still says goes to standard error."""
+        is_open = True
+        while is_open and not self.is_dead:
+            left = until - time.monotonic()
+            if left <= 0:
+                sys.stderr.write(
+                    f"taskflow: what tasks had opened in worker {self.number} was not closed in "
+                    "time; the worker is killed\n"
+                )
+                return
+            select.select([self.link.sock], [], [], min(left, 0.1))
+            messages, is_open = self.link.receive()
+            for message in messages:
+                report = self._report(message)
+                if isinstance(report, Output):
+                    sys.stderr.write(report.text)
+
+    def close(self) -> None:
+        """End the worker and free everything, for good."""
+        if self._future is None:
+            self.tokens.close()
+            return
+        self._kill_group()
+        # Joins loky's threads, so that nothing of this run is left when the next one starts.
+        self._free(wait=True)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a child is dead, without taking its exit code away from loky."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile do not see Ctrl-C until they say how to take it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# Slots with a worker, for a fork of this process: it must not hold their life pipes open.
+_started: weakref.WeakSet[Slot] = weakref.WeakSet()
+
+
+def _let_go_after_fork() -> None:
+    for slot in list(_started):
+        slot.let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_after_fork)

@@ -1,0 +1,124 @@
+"""Streams for bodies that run side by side: each line bears the key of the task that wrote it.
+
+Only what is written through Python's `sys.stdout` and `sys.stderr` asks who writes. What goes to
+the file descriptors themselves, by C code or by subprocesses, is known to be the worker's at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from taskflow.context import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Buffer
+
+    from taskflow.executors.outbox import Outbox
+
+#: After silence for so long, a line is sent at once: it may be the last before a crash.
+QUIET_SECONDS: Final = 0.05
+#: Text that is kept in memory at most before it is sent.
+KEPT_BYTES: Final = 1 << 20
+
+
+class KeyedOutput:
+    """Takes what bodies write, and sends it on under the key of each, in whole lines."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        # Appended to without a lock: whoever writes may be a finaliser in the midst of a `send`.
+        self._written: deque[tuple[str, bytes]] = deque()
+        self._size = 0
+        self._lines: dict[str, bytearray] = {}
+        self._sent = 0.0
+        self._sending = threading.Lock()
+
+    def write(self, data: bytes) -> None:
+        """Take what the current task writes."""
+        self._written.append((current.task_key or "", data))
+        self._size += len(data)
+        ends = b"\n" in data and time.monotonic() - self._sent > QUIET_SECONDS
+        if not ends and self._size < KEPT_BYTES:
+            return
+        if not self._outbox.is_sending_here and self._sending.acquire(blocking=False):
+            try:
+                self._send_lines()
+            finally:
+                self._sending.release()
+
+    def flush(self) -> None:
+        """Send all whole lines."""
+        if self._written:
+            with self._sending:
+                self._send_lines()
+
+    def end(self, key: str) -> None:
+        """A body has ended: send the rest of what it wrote."""
+        if self._written or key in self._lines:
+            with self._sending:
+                self._send_lines()
+                rest = self._lines.pop(key, None)
+                if rest:
+                    self._outbox.send_text(key, bytes(rest))
+
+    def _send_lines(self) -> None:
+        self._sent = time.monotonic()
+        self._size = 0
+        for key, data in self._taken():
+            self._lines.setdefault(key, bytearray()).extend(data)
+        for key, text in list(self._lines.items()):
+            size = text.rfind(b"\n") + 1
+            if size:
+                self._outbox.send_text(key, bytes(text[:size]))
+                del text[:size]
+            if not text:
+                del self._lines[key]
+
+    def _taken(self) -> Iterator[tuple[str, bytes]]:
+        with contextlib.suppress(IndexError):
+            while True:
+                yield self._written.popleft()
+
+
+class KeyedStream(io.RawIOBase):
+    """The bytes below `sys.stdout` or `sys.stderr`; no task can close it for the others."""
+
+    def __init__(self, output: KeyedOutput, fd: int) -> None:
+        super().__init__()
+        self._output = output
+        self._fd = fd
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer) -> int:
+        taken = bytes(data)
+        self._output.write(taken)
+        return len(taken)
+
+    def fileno(self) -> int:
+        """Where subprocesses write that are given this stream."""
+        return self._fd
+
+    def close(self) -> None:
+        """Other tasks go on writing."""
+
+
+def install(output: KeyedOutput) -> None:
+    """Have `sys.stdout` and `sys.stderr` ask who writes."""
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        stream = io.TextIOWrapper(
+            KeyedStream(output, fd),  # type: ignore[type-var] # it need not be buffered
+            encoding="utf-8",
+            errors="backslashreplace",
+            write_through=True,  # at once: later another task may be running
+        )
+        setattr(sys, name, stream)

@@ -1,0 +1,181 @@
+"""Calls run in the engine's own process: in threads, async ones on an event loop.
+
+For work that waits for others, and for values that are costly to move: nothing is started but
+threads. What a thread does cannot be ended against its will; tasks that ask for processes get
+worker processes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from taskflow import resources
+from taskflow.call import Ended, Lost, Outcome, Output, Started
+from taskflow.executors.bodies import Bodies
+from taskflow.executors.crews import END_SECONDS
+from taskflow.executors.joined import Joined
+from taskflow.executors.machine import cores
+from taskflow.executors.processes import ASYNC_WIDTH, ProcessExecutor
+from taskflow.executors.running import Place
+from taskflow.executors.units import units_of
+from taskflow.executors.wide import crew_of
+from taskflow.interfaces import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from taskflow.call import Batch, Report, Setup
+    from taskflow.executors.crews import Crew
+
+#: Threads, unless the user says how many.
+MOST_THREADS: Final = 32
+
+
+class ThreadExecutor(Joined):
+    """Threads of this process, an event loop for async tasks, processes for who asks for them."""
+
+    name = "threads"
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._threads = Threads(workers or min(MOST_THREADS, cores() + 4))
+        super().__init__(self._threads, ProcessExecutor(wide=False))
+
+    @property
+    def first_error(self) -> BaseException | None:
+        """The first exception that a body raised in this process, with its traceback."""
+        return self._threads.first_error
+
+
+class Threads:
+    """Two wide slots in this process: one of threads, one with an event loop.
+
+    Output goes where it always goes. `kill` stops what stops: what goes on is reported no more.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.lanes = (Lane("threads", width=width), Lane("async", width=ASYNC_WIDTH))
+        self._places: list[Place] = []
+        self._crews: list[Crew] = []
+        self._ended: list[Crew] = []
+        # Not an Event: a signal handler may wake this thread in the midst of its own waiting.
+        self._reports: SimpleQueue[Report | _Over | None] = SimpleQueue()
+        self._wakers: list[Callable[[], None]] = []
+
+    def start(self, setup: Setup) -> None:
+        os.makedirs(os.path.join(setup.run_dir, "values"), exist_ok=True)
+        self._setup = setup
+        self._pid = os.getpid()
+        bodies = Bodies()  # one set of globals, whoever runs what refers to them
+        self._places = [self._place(slot, bodies) for slot in range(len(self.lanes))]
+        self._crews = [self._crew(slot) for slot in range(len(self.lanes))]
+
+    def _place(self, slot: int, bodies: Bodies) -> Place:
+        place = Place(self._setup, bodies)
+        place.on_start = lambda call, element: self._report(Started(slot, call.node, element))
+        place.on_progress = lambda key, done, total: self._report(
+            Output(slot, key, "", (done, total))
+        )
+        place.on_end = self._body_ended
+        return place
+
+    def _crew(self, slot: int) -> Crew:
+        lane = self.lanes[slot]
+        place = self._places[slot]
+        return crew_of(place, lane.kind, lane.width, lambda each: self._report(_Over(slot, each)))
+
+    def _body_ended(self, key: str) -> None:
+        del key
+        if os.getpid() != self._pid:
+            os._exit(0)  # a child that the body forked has come back from it, into our threads
+
+    def submit(self, slot: int, batch: Batch) -> None:
+        place = self._places[slot]
+        place.bodies.learn(batch)
+        self._crews[slot].give([unit for call in batch.calls for unit in units_of(place, call)])
+
+    def capacity(self, slot: int) -> int:
+        return self.lanes[slot].width
+
+    def withdraw(self, slot: int) -> dict[int, int]:
+        """All that is here has begun, or is about to."""
+        del slot
+        return {}
+
+    def kill(self, slot: int) -> None:
+        self._crews[slot].end(0.0)
+        self._ended.append(self._crews[slot])
+        self._crews[slot] = self._crew(slot)
+        self._report(Lost(slot, "it was told to end", "", {}, killed=True))
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        found: list[Report | _Over | None] = []
+        try:
+            found.append(self._reports.get(timeout=self.patience(timeout)))
+            while True:
+                found.append(self._reports.get_nowait())
+        except Empty:
+            pass
+        now = time.monotonic()
+        for slot, crew in enumerate(self._crews):
+            found += [_Over(slot, unit.abandoned()) for unit in crew.abandon(now)]
+        return list(_together(found))
+
+    def patience(self, timeout: float | None) -> float | None:
+        times = [crew.next_time for crew in self._crews]
+        left = [time_ - time.monotonic() for time_ in times if time_ is not None]
+        return max(0.0, min(left if timeout is None else [timeout, *left])) if left else timeout
+
+    def notify(self, wake: Callable[[], None]) -> None:
+        self._wakers.append(wake)
+
+    def wake(self) -> None:
+        self._report(None)
+
+    def _report(self, report: Report | _Over | None) -> None:
+        self._reports.put(report)
+        for wake in self._wakers:
+            wake()
+
+    @property
+    def first_error(self) -> BaseException | None:
+        """The first exception that a body raised."""
+        found = (place.first_error for place in self._places)
+        return next((error for error in found if error is not None), None)
+
+    def stop(self) -> None:
+        """Stop what runs, and close what bodies have opened."""
+        crews, self._crews, self._ended = [*self._crews, *self._ended], [], []
+        for crew in crews:
+            crew.end(END_SECONDS)
+        if crews:
+            resources.close(self._setup.run_id)
+
+
+class _Over(NamedTuple):
+    """An outcome, on its way to the others of its slot."""
+
+    slot: int
+    outcome: Outcome
+
+
+def _together(found: Iterable[Report | _Over | None]) -> Iterator[Report]:
+    """Reports in their order, with outcomes of a slot that follow each other as one."""
+    ended: Ended | None = None
+    for each in found:
+        if isinstance(each, _Over):
+            if ended is not None and ended.slot == each.slot:
+                ended.outcomes.append(each.outcome)
+                continue
+            if ended is not None:
+                yield ended
+            ended = Ended(each.slot, [each.outcome])
+        elif each is not None:
+            if ended is not None:
+                yield ended
+                ended = None
+            yield each
+    if ended is not None:
+        yield ended

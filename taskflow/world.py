@@ -1,0 +1,38 @@
+"""What surrounds a run beside its options: this machine, unless a test puts a world in its place.
+
+`taskflow.testing` is what does: then runs that ask for nothing else are inline, on a clock of the
+test, and are listened to, also those that the code under test starts by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from taskflow.graph.graph import Graph
+    from taskflow.interfaces import Clock, Executor, Listener
+
+
+class World(Protocol):
+    """What a test puts in place of this machine; `asked` is the executor that the run asks for."""
+
+    def clock_for(self, asked: str | Executor | None) -> Clock | None:
+        """The clock of a run; None for this machine's."""
+        ...
+
+    def executor_for(self, asked: str | Executor | None, graph: Graph) -> Executor | None:
+        """The executor of a run; None for what it asks for."""
+        ...
+
+    def listeners(self) -> list[Listener]:
+        """Who listens to a run, in place of what would show it; none leave that as it is."""
+        ...
+
+
+#: The worlds that tests of this process are in; the last one counts.
+worlds: Final[list[World]] = []
+
+
+def world() -> World | None:
+    """The world that a run would begin in just now; None for this machine."""
+    return worlds[-1] if worlds else None
