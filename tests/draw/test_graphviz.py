@@ -1,4 +1,4 @@
-"""Drawings: each construct has its look, nothing is lost or made up, any name can be drawn."""
+"""Drawings by Graphviz: each construct has its look, nothing is lost, any name can be drawn."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
+from draw.sketch import HOSTILE, Sketch, graphs, hostile, reaches
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,59 +17,9 @@ from taskflow import draw, events
 from taskflow.authoring.constructs import flatten, successes, when
 from taskflow.authoring.pipeline import pipeline
 from taskflow.authoring.task import task
-from taskflow.call import Code
+from taskflow.draw import looks
 from taskflow.errors import TaskflowError
 from taskflow.graph import graph as g
-
-HOSTILE = [
-    '<b>bold</b> &amp; "quoted"',
-    "\\N \\G \\l back\\slash\\",
-    "two\nlines\tand\r\nmore",
-    "naïve 漢字 🐍 ×",
-    "\x00\x1b[31m\u202eterminal\ud800",
-    "digraph { node -> edge } // %",
-    "<" + "long" * 100 + ">",
-    "",
-]
-
-
-class Sketch:
-    """Writes graphs as the tracer would, in few words."""
-
-    def __init__(self, name="site"):
-        self.graph = g.Graph(pipeline=name, scopes=[(-1, name, "pipeline")])
-        self.at = 0
-        self.gate = None
-
-    def add(self, kind, *inputs, name=None, over=(), after=(), nth=1, dynamic=False, star=False):
-        graph = self.graph
-        spec = -1
-        if name is not None:
-            spec = len(graph.specs)
-            code = Code("m", name)
-            graph.specs.append(g.TaskSpec(f"m:{name}", name, code, dynamic=dynamic))
-        node = graph.add(kind, spec, self.at, nth, -1, b"", inputs)
-        if over:
-            graph.maps[node] = g.MapSpec(over, star)
-        if after:
-            graph.after[node] = after
-        if self.gate:
-            graph.gates[node] = self.gate
-        return node
-
-    def task(self, name, *inputs, **more):
-        return self.add(g.TASK, *inputs, name=name, **more)
-
-    def map(self, name, *over, **more):
-        return self.add(g.MAP, name=name, over=over, **more)
-
-    def scope(self, label, kind="pipeline"):
-        self.graph.scopes.append((self.at, label, kind))
-        return len(self.graph.scopes) - 1
-
-    def returns(self, *refs):
-        self.graph.result = (b"", refs)
-        return self.graph
 
 
 class Drawn:
@@ -77,7 +27,7 @@ class Drawn:
 
     def __init__(self, sketch, states=None):
         graph = sketch.graph if isinstance(sketch, Sketch) else sketch
-        self.canvas = draw.to_graphviz(graph, states)
+        self.canvas = draw.to_graphviz(graph, states and draw.Facts(states))
         self.source = self.canvas.source
         self.title = self.canvas.graph_attr["label"].replace("&#160;", " ")
         self.boxes, self.edges = {}, {}
@@ -427,8 +377,8 @@ def test_a_traced_pipeline_is_drawn_with_all_it_has():
 
 def test_every_state_has_a_colour_of_its_own():
     """A state that is added to the words has to be given a colour."""
-    assert draw.TINTS.keys() == set(events.TASK_STATES)
-    assert len(set(draw.TINTS.values())) == len(events.TASK_STATES)
+    assert looks.TINTS.keys() == set(events.TASK_STATES)
+    assert len(set(looks.TINTS.values())) == len(events.TASK_STATES)
 
 
 def test_states_colour_the_boxes_and_are_counted():
@@ -436,12 +386,12 @@ def test_states_colour_the_boxes_and_are_counted():
     sketch = Sketch()
     a, b, c = (sketch.task(name) for name in "abc")
     drawn = Drawn(sketch, {a: events.SUCCEEDED, b: events.TIMED_OUT})
-    looks = [drawn.box(each) for each in (a, b, c)]
+    faces = [drawn.box(each) for each in (a, b, c)]
     states = (events.SUCCEEDED, events.TIMED_OUT, events.PENDING)
-    for look, state in zip(looks, states, strict=True):
-        assert draw.TINTS[state].split("/")[0] in look
-    assert "✗ b" in looks[1]
-    assert "✗" not in looks[0] + looks[2]
+    for look, state in zip(faces, states, strict=True):
+        assert looks.TINTS[state].line in look
+    assert "⧖ b" in faces[1]
+    assert "⧖" not in faces[0] + faces[2]
     assert all(words in drawn.title for words in ("1 succeeded", "1 timed out", "1 pending"))
 
 
@@ -479,7 +429,7 @@ def test_equal_tasks_of_a_large_graph_are_one_box():
     assert drawn.source.count("subgraph") == 1
     for words in (
         "domain ×500",
-        "2,501 calls, equal ones drawn as one",
+        "2&#44;501 calls&#44; equal ones drawn as one",
         "×1,000",
         "500 maps ×5,000",
     ):
@@ -489,11 +439,25 @@ def test_equal_tasks_of_a_large_graph_are_one_box():
 def test_graphs_of_300_nodes_are_drawn_in_full():
     """Folding begins where a drawing is no longer pleasant to read."""
     sketch = Sketch()
-    for at in range(300):
-        sketch.task("step", nth=at + 1)
+    node = sketch.task("step")
+    for at in range(299):
+        node = sketch.task("step", node, nth=at + 2)
     assert len(Drawn(sketch).boxes) == 300
-    sketch.task("step", nth=301)
+    sketch.task("step", node, nth=301)
     assert len(Drawn(sketch).boxes) == 1
+
+
+def test_many_calls_alike_are_one_box():
+    """A loop over a hundred lanes is drawn once; one that stands otherwise is drawn beside it."""
+    sketch = Sketch()
+    urls = sketch.task("urls")
+    lanes = [sketch.task("parse", sketch.task("fetch", urls)) for _ in range(100)]
+    odd = sketch.task("fetch")
+    sketch.task("save", *lanes, odd)
+    drawn = Drawn(sketch)
+    assert len(drawn.boxes) == 5
+    assert drawn.source.count("×100") == 2
+    assert "203 calls" in drawn.title
 
 
 def test_a_pipeline_that_calls_itself_is_one_frame():
@@ -528,36 +492,6 @@ def test_drawing_takes_time_in_proportion(shape):
 # --- nothing lost --------------------------------------------------------------------------
 
 
-@st.composite
-def graphs(draws):
-    """Random graphs of tasks, maps, gathers and barriers; edges may also point backwards."""
-    sketch = Sketch()
-    count = draws(st.integers(1, 12))
-    for node in range(count):
-        kind = draws(st.sampled_from([g.TASK, g.MAP, g.GATHER, g.BARRIER]))
-        before = draws(st.lists(st.integers(0, node - 1), max_size=4)) if node else []
-        over = tuple(map(g.Elements, before)) if kind == g.MAP else ()
-        name = f"t{node}" if kind in {g.TASK, g.MAP} else None
-        sketch.add(kind, *([] if over else before), name=name, over=over)
-    # Calls may be ordered after calls made later, as long as no cycle comes of it.
-    ranks = draws(st.permutations(range(count)))
-    for head, tail in pairwise(ranks):
-        if not reaches(tail, {node: sketch.graph.upstream(node) for node in range(count)}, head):
-            sketch.graph.after[tail] = (head,)
-    return sketch.returns(*draws(st.lists(st.integers(0, count - 1), max_size=3)))
-
-
-def reaches(start, upstream, goal=None):
-    """Whether goal comes before start or, without a goal, all that does."""
-    seen, todo = set(), [start]
-    while todo:
-        for each in upstream.get(todo.pop(), ()):
-            if each not in seen:
-                seen.add(each)
-                todo.append(each)
-    return seen if goal is None else goal in seen
-
-
 @given(graphs())
 def test_a_drawing_has_the_order_of_the_graph(graph):
     """Between any two tasks there is a way in the drawing if and only if the graph has one."""
@@ -576,19 +510,6 @@ def test_a_drawing_has_the_order_of_the_graph(graph):
 
 
 # --- any name ------------------------------------------------------------------------------
-
-
-def hostile(texts):
-    """A graph that shows each text in every place where a text can stand."""
-    sketch = Sketch(texts[0])
-    for text in texts:
-        node = sketch.add(g.INPUT)
-        sketch.graph.labels[node] = text
-        task = sketch.task(text, g.Link(node, (("item", text), ("field", text))))
-        sketch.map(text, g.Split(task))
-        sketch.at = sketch.scope(text)
-        sketch.task("inside")
-    return sketch.graph
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -613,7 +534,7 @@ def shown(svg):
 def test_any_name_is_shown_as_it_is(tmp_path_factory, texts):
     """Markup, escapes and entities in a name are letters like others."""
     path = tmp_path_factory.mktemp("drawings") / "out.svg"
-    draw.render(hostile(texts), path)
+    draw.render(draw.to_graphviz(hostile(texts)), path)
     words = [" ".join(each.split()) for each in shown(path.read_bytes())]
     for text in texts:
         name = "".join(each if each.isprintable() else "�" for each in " ".join(text.split()))
@@ -646,7 +567,7 @@ def test_the_suffix_says_what_is_written(tmp_path, suffix, begins):
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_are_drawn(tmp_path, text):
     """What is no name in any language still makes a picture."""
-    draw.render(hostile([text]), tmp_path / "out.svg")
+    draw.render(draw.to_graphviz(hostile([text])), tmp_path / "out.svg")
     ET.parse(tmp_path / "out.svg")
 
 
@@ -663,11 +584,11 @@ def test_without_the_program_the_message_says_how_to_get_it(tmp_path, monkeypatc
     """And which output needs none."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(draw.DrawError) as caught:
-        draw.render(small(), tmp_path / "out.svg")
-    for words in ("apt install graphviz", "brew install", "conda install", "-o out.dot"):
+        draw.render(small(), tmp_path / "out.pdf")
+    for words in ("apt install graphviz", "brew install", "conda install", "-o out.svg"):
         assert words in str(caught.value)
     assert isinstance(caught.value, TaskflowError)
-    assert not (tmp_path / "out.svg").exists()
+    assert not (tmp_path / "out.pdf").exists()
 
 
 def test_what_the_program_complains_about_is_passed_on(tmp_path, monkeypatch):
@@ -677,7 +598,7 @@ def test_what_the_program_complains_about_is_passed_on(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(draw.DrawError, match="no such layout"):
-        draw.render(small(), tmp_path / "out.svg")
+        draw.render(small(), tmp_path / "out.pdf")
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out", "svg"])
