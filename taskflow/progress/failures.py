@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.events import BAD, UPSTREAM_FAILED, RunEnded, RunStarted, TasksEnded
-from taskflow.progress.tally import key_of
+from taskflow.progress.tally import by_kind, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from taskflow.call import Frame
     from taskflow.events import Event
@@ -25,13 +26,24 @@ KINDS: Final = 100
 KEYS: Final = 4
 
 
+_STATE: Final = attrgetter("state")
+_NEWS: Final = BAD | {UPSTREAM_FAILED}
+
+
+class Other(NamedTuple):
+    """A failure like one before it: its key, and the first line of its message."""
+
+    key: str
+    message: str
+
+
 @dataclass(slots=True)
 class Kind:
-    """Failures that are alike: the first of them, how many there are, and the next few keys."""
+    """Failures that are alike: the first of them, how many there are, and the next few."""
 
     first: TasksEnded
     count: int
-    more: list[str] = field(default_factory=list)
+    more: list[Other] = field(default_factory=list)
 
     @property
     def others(self) -> int:
@@ -52,24 +64,28 @@ class Failures:
 
     def notice(self, events: Sequence[Event]) -> None:
         """Take note of events."""
-        for event in events:
-            self.note(event)
+        for kind, group in by_kind(events):
+            if kind is TasksEnded:
+                list(self.take(group))
+            elif kind is RunStarted:
+                self.started = group[-1]
+            elif kind is RunEnded:
+                self.ended = group[-1]
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def note(self, event: Event) -> Kind | None:
-        """Take note of an event; the kind of failure if it is the first of it."""
-        if isinstance(event, TasksEnded):
+    def take(self, group: Sequence[TasksEnded]) -> Iterator[Kind]:
+        """Take note of what ended, and give the kinds of failure that are new."""
+        if _NEWS.isdisjoint(map(_STATE, group)):  # as nearly always; a loop would cost more
+            return
+        for event in group:
             if event.state in BAD:
-                return self._failed(event)
-            if event.state == UPSTREAM_FAILED:
+                kind = self._failed(event)
+                if kind is not None:
+                    yield kind
+            elif event.state == UPSTREAM_FAILED:
                 self.unmet[event.name] += event.count
-        elif isinstance(event, RunStarted):
-            self.started = event
-        elif isinstance(event, RunEnded):
-            self.ended = event
-        return None
 
     def label(self, event: TasksEnded) -> str:
         """The key of what failed, without the pipeline's name."""
@@ -84,13 +100,19 @@ class Failures:
         if kind is not None:
             kind.count += count
             if len(kind.more) < KEYS:
-                kind.more.append(self.label(event))
+                kind.more.append(Other(self.label(event), first_line(event)))
             return None
         if len(self.kinds) == KINDS:
             self.unkept += count
             return None
         self.kinds[likeness] = kind = Kind(event, count)
         return kind
+
+
+def first_line(event: TasksEnded) -> str:
+    """What the error of a failure says, in its first line."""
+    text = event.error.message if event.error else event.why
+    return text.strip().split("\n", 1)[0]
 
 
 def last_own_frame(event: TasksEnded) -> Frame | None:

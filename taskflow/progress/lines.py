@@ -12,13 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from taskflow.events import RunNoticed, RunStarted, TaskRetrying, TaskWrote
 from taskflow.progress import rows
-from taskflow.progress.failures import Failures
 from taskflow.progress.paint import Paint
-from taskflow.progress.report import ending, in_short
-from taskflow.progress.speech import noticed, retrying, written
-from taskflow.progress.tally import Tally
+from taskflow.progress.speech import Speaker
 from taskflow.progress.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -35,7 +31,6 @@ PAUSE: Final = 10.0
 STEPS: Final = 10
 #: Seconds between lines about a task name of which nothing ends: doubled each time, up to this.
 _LONGEST: Final = 300.0
-_TOLD: Final = 10
 
 
 @dataclass(slots=True)
@@ -66,9 +61,8 @@ class LineProgress:
         clock: Callable[[], float] = time.monotonic,
         ticking: bool = True,
     ) -> None:
-        self.tally = Tally()
-        self.failures = Failures()
         self._paint = Paint(stream)
+        self._speaker = Speaker(self._paint, log=True, quiet=quiet, ignorant=quiet and not report)
         self._quiet = quiet
         self._report = report
         self._full = full
@@ -76,7 +70,6 @@ class LineProgress:
         self._clock = clock
         self._due = self._clock() + LOOK
         self._told: dict[str, _Told] = {}
-        self._tried: set[str] = set()
         self._closed = False
         self._lock = threading.RLock()
         self._ticker = Ticker(self.tick, LOOK)
@@ -86,9 +79,8 @@ class LineProgress:
     def notice(self, events: Sequence[Event]) -> None:
         with self._lock:
             now = self._clock()
-            lines: list[str] = []
-            for event in events:
-                lines += self._take(event, now)
+            heard = self._speaker.hear(events, now)
+            lines = [said if isinstance(said, str) else self._paint.line(said) for said in heard]
             if now >= self._due:
                 lines += self._news(now)
             self._paint.write(lines)
@@ -108,32 +100,17 @@ class LineProgress:
             self._closed = True
             self._paint.write(self._news(self._clock(), last=True))
             if self._report:
-                last = ending(self.tally, self.failures, full=self._full, hint=self._hint)
+                last = self._speaker.last_words(full=self._full, hint=self._hint)
                 self._paint.write(self._paint.line(line) for line in last)
-
-    def _take(self, event: Event, now: float) -> list[str]:
-        if isinstance(event, TaskWrote):
-            return written(event, self.tally, self._paint)
-        self.tally.note(event, now)
-        kind = self.failures.note(event)
-        if isinstance(event, RunNoticed):
-            return [self._paint.line(noticed(event))]
-        if self._quiet:
-            return []
-        if kind is not None and len(self.failures.kinds) <= _TOLD:
-            return [self._paint.line(in_short(kind, self.failures))]
-        if isinstance(event, TaskRetrying) and event.name not in self._tried:
-            self._tried.add(event.name)
-            return [self._paint.line(retrying(event, self.tally))]
-        return [self._paint.line(rows.header(event))] if isinstance(event, RunStarted) else []
 
     def _news(self, now: float, *, last: bool = False) -> list[str]:
         self._due = now + LOOK
         if self._quiet:
             return []
+        self._speaker.tally.look(now)
         return [
             self._paint.line(rows.plain_row(row, now))
-            for row in self.tally.rows.values()
+            for row in self._speaker.tally.rows.values()
             if self._is_news(row, now, last=last)
         ]
 

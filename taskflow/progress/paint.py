@@ -1,17 +1,21 @@
 """Lines as spans of styled text, and how they become characters on a stream.
 
 Everything shown is built from such lines, so the same row serves a live terminal, a log file and
-a test. The styles are words that rich knows too.
+a test. The colours are the eight that every theme of every terminal defines, but for black and
+white, one of which vanishes on a light background and one on a dark.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import TextIO
 
 Span = tuple[str, str]  # text, style
@@ -29,7 +33,14 @@ _CODES: Final = {
 }
 
 #: The signs used, and what stands for them where the stream cannot show them.
-_PLAIN: Final = str.maketrans("✔✘●○◐◓◑◒–·│╭╰├┆─━╸❱↻…×", "+x*.>>>>--|,`|:-=->~.x")
+_PLAIN: Final = str.maketrans("✔✘●○◐◓◑◒▾–·│╭╰├┆─━╸❱↻…×", "+x*.>>>>v--|,`|:-=->~.x")
+#: What a write says when nobody is there any more: a window closed, a pipe without a reader.
+_GONE: Final = frozenset({errno.EIO, errno.EPIPE, errno.ENXIO, errno.EBADF})
+
+#: A word and the space around it, of which that at the front begins the text.
+_WORD: Final = re.compile(r"^\s+|\S+\s*")
+#: How much further right a broken line goes on.
+_HANGING: Final = 2
 
 
 def text_of(line: Line) -> str:
@@ -67,6 +78,31 @@ def fitted(line: Line, width: int) -> Line:
     return [*kept, ("…", "dim")]
 
 
+def wrapped(line: Line, width: int) -> list[Line]:
+    """The line in as many as it takes, broken between spans or else at spaces.
+
+    A word that is too long for any line stays whole, so an address can be copied.
+    """
+    if sum(cells(text) for text, _ in line) <= width:
+        return [line]
+    start = text_of(line)
+    indent = " " * min(width // 2, len(start) - len(start.lstrip()) + _HANGING)
+    lines: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        short = cells(text) <= width // 2
+        for part in [text] if short else _WORD.findall(text):
+            if used + cells(part.rstrip()) > width and used > len(indent):
+                before, its_style = lines[-1][-1]
+                lines[-1][-1] = before.rstrip(), its_style
+                lines.append([(indent, "")])
+                used = len(indent)
+                part = part.lstrip()  # noqa: PLW2901 - the space went into the break
+            lines[-1].append((part, style))
+            used += cells(part)
+    return lines
+
+
 def padded(text: str, width: int) -> str:
     """The text filled up with spaces to `width` columns."""
     return text + " " * (width - cells(text))
@@ -79,6 +115,7 @@ class Paint:
         self.stream = stream
         self.colour = wants_colour(stream) if colour is None else colour
         self.unicode = _shows_unicode(stream)
+        self._gone = False
 
     def line(self, line: Line) -> str:
         """The line as characters to write."""
@@ -93,10 +130,20 @@ class Paint:
 
     def write(self, lines: Iterable[str]) -> None:
         """Write lines, each ended, in one go."""
-        text = "".join(f"{line}\n" for line in lines)
-        if text:
-            self.stream.write(text)
-            self.stream.flush()
+        self.write_text("".join(f"{line}\n" for line in lines))
+
+    def write_text(self, text: str) -> None:
+        """Write text as it is; once nobody is there to read it, a run goes on without."""
+        if not text or self._gone:
+            return
+        try:
+            with _blocking(self.stream):
+                self.stream.write(text)
+                self.stream.flush()
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self._gone = True
 
     def _span(self, text: str, style: str) -> str:
         text = self.plain(text)
@@ -121,6 +168,24 @@ def is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+@contextlib.contextmanager
+def _blocking(stream: TextIO) -> Iterator[None]:
+    """Have writes wait: a program on the same terminal, such as ssh, may have set it not to."""
+    try:
+        number = stream.fileno()
+        waits = os.get_blocking(number)
+    except (AttributeError, OSError, ValueError):  # no file at all
+        waits = True
+    if waits:
+        yield
+        return
+    os.set_blocking(number, True)
+    try:
+        yield
+    finally:
+        os.set_blocking(number, False)
 
 
 def _shows_unicode(stream: TextIO) -> bool:

@@ -1,6 +1,6 @@
 """The failure report: for each kind of failure the inputs, the user's own frames and the error.
 
-    ✘ extract[17] failed after 3 attempts (ValueError) in 0.8s
+    ✘ extract[17] and 2 more failed after 3 attempts (ValueError) in 0.8s
       inputs  page = Page(url='http://example.com/item/17')
               lang = 'en'
       ╭─ scrape.py:48 in extract
@@ -23,18 +23,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from taskflow.call import Frame
 from taskflow.events import RunStarted, TasksEnded
 from taskflow.progress.clean import one_line, output_lines
-from taskflow.progress.failures import KEYS, Failures, last_own_frame
-from taskflow.progress.rows import duration
+from taskflow.progress.failures import KEYS, Failures, first_line, last_own_frame
+from taskflow.progress.origins import causes, members
+from taskflow.progress.paint import text_of
 from taskflow.progress.rows import summary as run_summary
 from taskflow.progress.tally import name_in
+from taskflow.progress.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from taskflow.call import ErrorReport, Frame
+    from taskflow.call import ErrorReport
     from taskflow.progress.failures import Kind
+    from taskflow.progress.origins import Origin
     from taskflow.progress.paint import Line
     from taskflow.progress.tally import Tally
 
@@ -54,10 +58,9 @@ _SUMMARY: Final = 5
 
 _HERE: Final = str(Path(__file__).resolve().parent.parent) + os.sep
 _STATES: Final = {"failed": "failed", "crashed": "crashed", "timed_out": "timed out"}
-_CHAINED: Final = (
-    ("\n\nThe above exception was the direct cause of the following exception:\n", "caused by"),
-    ("\n\nDuring handling of the above exception, another exception occurred:\n", "while handling"),
-)
+#: Members of an exception group that are named.
+_MEMBERS: Final = 8
+_GUTTERS: Final = ("  │", "  ╭", "  ├", "  ┆", "  inputs", "        ")
 
 
 def report(failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
@@ -79,12 +82,18 @@ def report(failures: Failures, *, full: bool = False, hint: str = "") -> Iterato
         yield _unmet(failures)
 
 
-def ending(tally: Tally, failures: Failures, *, full: bool, hint: str) -> Iterator[Line]:
-    """The last lines of a run: what failed, in full if it matters, and the summary."""
+def ending(
+    tally: Tally, failures: Failures, *, full: bool, hint: str, told: int = 0
+) -> Iterator[Line]:
+    """The last lines of a run: what failed, in full if it matters, and the summary.
+
+    The first of the first `told` kinds of failure have been seen as they happened.
+    """
     ended = tally.finished
     if ended is not None and ended.state == "succeeded":
-        # Each of these was taken as a value by a task: worth a line, not a page.
-        kinds = list(failures.kinds.values())
+        # Each of these was taken as a value by a task: worth a line, not a page, and not twice.
+        every = list(failures.kinds.values())
+        kinds = [kind for at, kind in enumerate(every) if at >= told or kind.others]
         if kinds:
             yield []
         yield from (in_short(kind, failures) for kind in kinds[:LINES])
@@ -99,15 +108,19 @@ def ending(tally: Tally, failures: Failures, *, full: bool, hint: str) -> Iterat
 def block(kind: Kind, failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
     """All that is worth knowing about one kind of failure."""
     event, error = kind.first, kind.first.error
-    yield _headline(event, failures)
+    yield _headline(kind, failures)
     if error is not None:
         yield from _inputs(error)
         yield from _traceback(error) if full and error.traceback else _frames(error, hint)
         yield from _last_output(error)
     elif event.why:
         yield [(f"  {one_line(event.why, _LONGEST)}", "red")]
-    if kind.others:
-        yield [(f"  {_others(kind)}", "yellow")]
+    yield from _others(kind)
+
+
+def is_gutter(line: Line) -> bool:
+    """Whether a line is better cut than wrapped: what stands below it belongs to it."""
+    return text_of(line).startswith(_GUTTERS)
 
 
 def in_short(kind: Kind, failures: Failures) -> Line:
@@ -116,13 +129,11 @@ def in_short(kind: Kind, failures: Failures) -> Line:
     frame = last_own_frame(event)
     line: Line = [
         ("✘ ", "red"),
-        (one_line(failures.label(event)), "bold"),
+        (f"{one_line(failures.label(event))}{_and_more(kind)}", "bold"),
         (f"  {_error_line(event)}", "red"),
     ]
     if frame is not None:
         line.append((f"  {_place(frame)}", "dim"))
-    if kind.others:
-        line.append((f"  and {kind.others:,} more", "yellow"))
     return line
 
 
@@ -132,9 +143,8 @@ def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorRe
     `failed` holds key, state and report of each.
     """
     failures = Failures()
-    failures.note(RunStarted(run_id, pipeline, (), 0.0))
-    for key, state, error in failed:
-        failures.note(TasksEnded(key, name_in(key), state, error=error))
+    ends = (TasksEnded(key, name_in(key), state, error=error) for key, state, error in failed)
+    failures.notice([RunStarted(run_id, pipeline, (), 0.0), *ends])
     count = failures.count
     what = "a task failed" if count == 1 else f"{count:,} tasks failed" if count else "it failed"
     lines = [f"{one_line(pipeline)}: {what} (run {run_id})"]
@@ -144,7 +154,7 @@ def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorRe
         place = f"\n    {_place(frame)}" if frame else ""
         lines.append(f"  {one_line(failures.label(kind.first))}: {_error_line(kind.first)}{place}")
         if kind.others:
-            lines.append(f"    {_others(kind)}")
+            lines.append(f"    {_others_named(kind)}")
     unsaid = sum(kind.count for kind in kinds[_SUMMARY:]) + failures.unkept
     if unsaid:
         lines.append(f"  and {unsaid:,} more in other ways")
@@ -154,14 +164,15 @@ def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorRe
 # --- the parts of a block ------------------------------------------------------------------
 
 
-def _headline(event: TasksEnded, failures: Failures) -> Line:
+def _headline(alike: Kind, failures: Failures) -> Line:
+    event = alike.first
     state = _STATES.get(event.state, event.state)
     attempts = f" after {event.attempt} attempts" if event.attempt > 1 else ""
     kind = f" ({_short_type(event.error)})" if event.error and event.state == "failed" else ""
     took = f" in {duration(event.seconds)}" if event.seconds else ""
     return [
         ("✘ ", "bold red"),
-        (one_line(failures.label(event)), "bold"),
+        (f"{one_line(failures.label(event))}{_and_more(alike)}", "bold"),
         (f" {state}{attempts}{kind}", "bold red"),
         (took, "dim"),
     ]
@@ -208,8 +219,26 @@ def _message(error: ErrorReport, *, own: bool) -> Iterator[Line]:
     yield from ([(f"{indent}{one_line(line, 400)}", "red")] for line in rest[:MESSAGE_LINES])
     if len(rest) > MESSAGE_LINES:
         yield [(f"{indent}… {len(rest) - MESSAGE_LINES} more lines", "dim")]
-    for word, cause in _causes(error.traceback):
-        yield [(f"{indent}{word} ", "dim"), (one_line(cause, 400), "red")]
+    yield from _origins(error.traceback, indent)
+
+
+def _origins(traceback: str, indent: str) -> Iterator[Line]:
+    found = list(members(traceback))
+    for at, origin in enumerate(found[:_MEMBERS], 1):
+        corner = "├─" if at < len(found) else "╰─"
+        yield [(f"{indent}{'  ' * origin.depth}{corner} ", "dim"), *_origin(origin)]
+    if len(found) > _MEMBERS:
+        yield [(f"{indent}… {len(found) - _MEMBERS} more", "dim")]
+    for origin in causes(traceback):
+        yield [(f"{indent}{origin.word} ", "dim"), *_origin(origin)]
+
+
+def _origin(origin: Origin) -> Line:
+    line: Line = [(one_line(origin.text, 400), "red")]
+    if origin.place is not None:
+        path, number, name = origin.place
+        line.append((f"  {_place(Frame(path, number, name, '', mine=True))}", "dim"))
+    return line
 
 
 def _traceback(error: ErrorReport) -> Iterator[Line]:
@@ -250,8 +279,27 @@ def _code(text: str) -> str:
 # --- words ---------------------------------------------------------------------------------
 
 
-def _others(kind: Kind) -> str:
-    named = [one_line(key, 60) for key in kind.more]
+def _and_more(kind: Kind) -> str:
+    return f" and {kind.others:,} more" if kind.others else ""
+
+
+def _others(kind: Kind) -> Iterator[Line]:
+    """The failures like the first: their keys, and what they say if they say other things."""
+    if not kind.others:
+        return
+    said = first_line(kind.first)
+    if all(other.message == said for other in kind.more):
+        yield [(f"  {_others_named(kind)}", "yellow")]
+        return
+    yield [(f"  {kind.others:,} more failed on the same line", "yellow")]
+    for other in kind.more:
+        yield [(f"    {one_line(other.key, 60)}  ", ""), (one_line(other.message, _LONGEST), "red")]
+    if kind.others > len(kind.more) and len(kind.more) == KEYS:
+        yield [(f"    … {kind.others - KEYS:,} more", "dim")]
+
+
+def _others_named(kind: Kind) -> str:
+    named = [one_line(other.key, 60) for other in kind.more]
     unnamed = ", …" if kind.others > len(named) and len(named) == KEYS else ""
     return f"{kind.others:,} more failed the same way: {', '.join(named)}{unnamed}"
 
@@ -276,8 +324,7 @@ def _unmet(failures: Failures) -> Line:
 def _error_line(event: TasksEnded) -> str:
     if event.error is None:
         return one_line(event.why or event.state, _LONGEST)
-    kind = _short_type(event.error)
-    head = event.error.message.strip().split("\n", 1)[0]
+    kind, head = _short_type(event.error), first_line(event)
     return one_line(f"{kind}: {head}" if head else kind, _LONGEST)
 
 
@@ -300,29 +347,3 @@ def shown_path(path: str) -> str:
 def _is_shown(frame: Frame) -> bool:
     """Whether a frame is the user's, or taskflow's own, which nobody misses."""
     return frame.mine or frame.path.startswith(_HERE)
-
-
-def _causes(traceback: str) -> Iterator[tuple[str, str]]:
-    """What an exception came from, as said above the marks that Python puts between tracebacks."""
-    found = sorted(
-        (at, word, traceback[:at]) for mark, word in _CHAINED for at in _positions(mark, traceback)
-    )
-    for _, word, before in reversed(found):
-        cause = _first_of_last_paragraph(before.split("\n"))
-        if cause:
-            yield word, cause
-
-
-def _positions(mark: str, text: str) -> Iterable[int]:
-    at = text.find(mark)
-    while at >= 0:
-        yield at
-        at = text.find(mark, at + 1)
-
-
-def _first_of_last_paragraph(lines: list[str]) -> str:
-    """The line after the last frame: there the exception begins."""
-    at = len(lines)
-    while at and not lines[at - 1].startswith("  "):
-        at -= 1
-    return lines[at].strip() if at < len(lines) else ""

@@ -1,9 +1,10 @@
 """A run in lines: its header, a row for each task name, its summary.
 
     ● scrape_site  brisk-otter  18.9s  8 processes  domain='example.com'
-      ✔ fetch_sitemap       1/1                                                    0.4s
-      ✔ fetch_page      312/312  61 cached                                        18.2s
-      ◐ extract         204/312  3 failed  8 running  ━━━━━━━━━━━━╸───────  eta 9s
+      ✔ fetch_sitemap       1/1                                                        0.4s
+      ▾ scrape_domain
+        ✔ fetch_page    312/312  61 cached                                   17/s     18.2s
+        ◐ extract       204/312  3 failed  8 running  ━━━━━━━━━━━━╸───────   24/s    eta 9s
       ○ write_parquet       0/1  waiting
 
     failed in 42.1s · 118 ok · 61 cached · 3 failed · 40 upstream failed
@@ -13,16 +14,16 @@ Names, parameters and reasons come from users: what of them is shown goes throug
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from taskflow import events
 from taskflow.progress.clean import one_line
 from taskflow.progress.paint import cells, padded, spaced, text_of
+from taskflow.progress.words import bar, counted, duration, not_good, rate, remaining
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from taskflow.events import RunEnded, RunStarted
     from taskflow.progress.paint import Line, Span
@@ -31,21 +32,16 @@ if TYPE_CHECKING:
 NAME_LIMIT: Final = 32
 BAR: Final = 20
 _SHORTEST_BAR: Final = 6
-_TIME: Final = 9
+_SHORTEST_NAME: Final = 4
+_INDENT: Final = 2  # for each nested pipeline around a row
+_TIME: Final = 10
 _NARROW_TIME: Final = 7
+_RATE: Final = 8
+#: Fewer task runs than this have no rate worth a column.
+_FEW: Final = 10
 _SPINNER: Final = "◐◓◑◒"
 _TURNS: Final = 4  # of the spinner's signs, a second
 
-#: What is said of states other than success, in this order.
-_WORDS: Final = (
-    (events.CACHED, "cached", "cyan"),
-    (events.FAILED, "failed", "red"),
-    (events.CRASHED, "crashed", "red"),
-    (events.TIMED_OUT, "timed out", "red"),
-    (events.UPSTREAM_FAILED, "upstream failed", "yellow"),
-    (events.SKIPPED, "skipped", "dim"),
-    (events.CANCELLED, "cancelled", "yellow"),
-)
 #: What is said of reasons for which a run ended early, beside its state.
 _REASONS: Final = {
     "interrupt": "interrupted",
@@ -54,11 +50,13 @@ _REASONS: Final = {
     "cancel": "",
 }
 _RUN_WORDS: Final = {"succeeded": "bold green", "failed": "bold red", "timed_out": "bold red"}
+#: One and many of what runs tasks.
+_SLOTS: Final = {"processes": ("process", "processes"), "threads": ("thread", "threads")}
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How wide the columns of a table of rows are; a bar of 0 is not shown.
+    """How wide the columns of a table of rows are; a bar or a rate of 0 is not shown.
 
     In a `narrow` terminal the time stands before the notes, which are cut.
     """
@@ -66,25 +64,33 @@ class Columns:
     name: int
     count: int
     notes: int
-    bar: int
+    bar: int = 0
+    rate: int = 0
     narrow: bool = False
 
     @classmethod
-    def of(cls, rows: Sequence[Row], width: int, before: Columns | None = None) -> Columns:
-        """Columns that fit the rows, and into the width if they can.
+    def of(
+        cls, rows: Sequence[tuple[int, Row]], width: int, now: float, before: Columns | None = None
+    ) -> Columns:
+        """Columns that fit rows, each with its depth, and into the width if they can.
 
         They are not narrower than those `before`, so that a live table does not sway.
         """
-        name = max((cells(_name(row)) for row in rows), default=0)
-        count = max((len(_total(row)) for row in rows), default=0)
-        notes = max((cells(text_of(_notes(row))) for row in rows), default=0)
+        name = max((depth * _INDENT + cells(_name(row)) for depth, row in rows), default=0)
+        count = max((len(_total(row)) for _, row in rows), default=0)
+        notes = max((cells(text_of(_notes(row))) for _, row in rows), default=0)
+        rated = any(_rate(row, now) for _, row in rows)
         if before is not None:
             name, count = max(name, before.name), max(count, before.count)
-            notes = max(notes, before.notes)
+            notes, rated = max(notes, before.notes), rated or before.rate > 0
         left = width - sum((4, name, 2, 2 * count + 1, 2, notes, 2, 2, _TIME))
         if left < -2:
-            return cls(min(name, max(8, width // 3)), count, notes, bar=0, narrow=True)
-        return cls(name, count, notes, min(BAR, left) if left >= _SHORTEST_BAR else 0)
+            return cls(min(name, max(8, width // 3)), count, notes, narrow=True)
+        rated = rated and left >= BAR // 2 + _RATE + 2
+        left -= (_RATE + 2) * rated
+        return cls(
+            name, count, notes, min(BAR, left) if left >= _SHORTEST_BAR else 0, _RATE * rated
+        )
 
 
 def header(started: RunStarted, seconds: float | None = None) -> Line:
@@ -100,20 +106,32 @@ def header(started: RunStarted, seconds: float | None = None) -> Line:
     return spaced(groups)
 
 
-def table_row(row: Row, columns: Columns, now: float, *, over: bool = False) -> Line:
+def nested(name: str, depth: int) -> Line:
+    """The name of a pipeline within the run's, above its rows."""
+    return [(" " * (2 + depth * _INDENT), ""), (f"▾ {one_line(name, NAME_LIMIT)}", "dim")]
+
+
+def table_row(
+    row: Row, columns: Columns, now: float, depth: int = 0, *, over: bool = False
+) -> Line:
     """A row in columns, as the live table shows it."""
     notes, time = _notes(row), _time(row, now)
+    indent = depth * _INDENT
+    room = max(_SHORTEST_NAME, columns.name - indent) if columns.narrow else columns.name - indent
     line: Line = [
-        ("  ", ""),
+        (" " * (2 + indent), ""),
         _sign(row, now, over=over),
-        (f" {padded(one_line(row.name, columns.name), columns.name)}  ", _weight(row)),
+        (f" {padded(one_line(row.name, room), room)}  ", _weight(row)),
         (f"{row.ended:>{columns.count},}/{_total(row):<{columns.count}}  ", ""),
     ]
     if columns.narrow:
         return [*line, (f"{time:>{_NARROW_TIME}}  ", "dim"), *notes]
-    gap = " " * (columns.notes - cells(text_of(notes)))
-    bar = _bar(row, columns.bar) if columns.bar and not over else []
-    line += [*notes, (gap, ""), ("  " if bar else "", ""), *bar, (f"  {time:>{_TIME}}", "dim")]
+    line += [*notes, (" " * (columns.notes - cells(text_of(notes))), "")]
+    if columns.bar and not over:
+        line += [("  ", ""), *_bar(row, columns.bar)]
+    if columns.rate:
+        line.append((f"  {_rate(row, now):>{columns.rate}}", "dim"))
+    line.append((f"  {time:>{_TIME}}", "dim"))
     while not line[-1][0].strip():
         line.pop()
     return line
@@ -121,11 +139,12 @@ def table_row(row: Row, columns: Columns, now: float, *, over: bool = False) -> 
 
 def plain_row(row: Row, now: float) -> Line:
     """A row as a line of its own, for a log."""
-    time = _time(row, now)
+    time, pace = _time(row, now), _rate(row, now)
     groups: list[Line] = [
         [_sign(row, None), (f" {_name(row)}", "")],
         [(f"{row.ended:,}/{_total(row)}", "")],
         _notes(row),
+        [(pace, "dim")] if pace else [],
         [(time, "dim")] if time else [],
     ]
     return spaced(groups)
@@ -140,32 +159,9 @@ def summary(tally: Tally, ended: RunEnded) -> Line:
     for span in counted(counts):
         line += [(" · ", "dim"), span]
     reason = _REASONS.get(ended.why, ended.why)
-    if reason:
+    if reason and reason != state:
         line += [(" · ", "dim"), (one_line(reason, 200), "")]
     return line
-
-
-def counted(counts: Mapping[str, int]) -> list[Span]:
-    """How many task runs ended how; what went well first."""
-    good = counts.get(events.SUCCEEDED, 0)
-    spans: list[Span] = [(f"{good:,} ok", "green" if good else "dim")]
-    for state, word, style in _WORDS:
-        if counts.get(state):
-            spans.append((f"{counts[state]:,} {word}", style))
-    return spans
-
-
-def duration(seconds: float) -> str:
-    """A span of time as people say it: `37ms`, `4.2s`, `3m 07s`, `1h 05m`."""
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02d}m" if hours < 48 else f"{hours // 24}d {hours % 24}h"
 
 
 def folded(rows: Sequence[Row]) -> Line:
@@ -178,12 +174,11 @@ def folded(rows: Sequence[Row]) -> Line:
 
 
 def _slots(started: RunStarted) -> str:
-    """Where tasks run: `inline`, `1 process`, `8 processes`."""
-    kind = one_line(started.executor.removesuffix("es"))
-    if kind not in {"process", "thread"}:
-        return one_line(started.executor)
-    plural = "" if started.slots == 1 else "es" if kind.endswith("s") else "s"
-    return f"{started.slots} {kind}{plural}"
+    """Where tasks run: `inline`, `1 process`, `8 threads`, `dask, 16 slots`."""
+    name, count = one_line(started.executor), started.slots
+    if name in _SLOTS:
+        return f"{count:,} {_SLOTS[name][count != 1]}"
+    return f"{name}, {count:,} slots" if count > 1 else name
 
 
 def _name(row: Row) -> str:
@@ -213,13 +208,11 @@ def _weight(row: Row) -> str:
 
 
 def _notes(row: Row) -> Line:
-    groups: list[Line] = [
-        [(f"{row.states[state]:,} {word}", style)]
-        for state, word, style in _WORDS
-        if row.states.get(state)
-    ]
+    groups: list[Line] = [[span] for span in not_good(row.states)]
     if row.retrying:
         groups.append([(f"{row.retrying:,} retrying", "yellow")])
+    elif row.retries:
+        groups.append([(f"{row.retries:,} retried", "dim")])
     if row.broken:
         groups.append([("cannot go on", "red")])
     elif row.at_work > 0:
@@ -233,15 +226,17 @@ def _bar(row: Row, width: int) -> Line:
     """A bar of the work known so far; nothing but space once it is over or before it begins."""
     if row.done or row.began is None or (row.total == 1 and not row.parts):
         return [(" " * width, "")]
-    halves = int(row.share() * width * 2)
-    full, half = divmod(halves, 2)
-    done = "━" * full + "╸" * half
-    return [(done, "red" if row.bad else "green"), ("─" * (width - full - half), "dim")]
+    return bar(row.share(), width, "green", row.bad / row.ended if row.ended else 0.0)
+
+
+def _rate(row: Row, now: float) -> str:
+    found = row.rate(now) if row.total >= _FEW else None
+    return rate(found) if found else ""
 
 
 def _time(row: Row, now: float) -> str:
     left = None if row.done else row.remaining(now)
     if left is not None:
-        return f"eta {duration(math.ceil(left)).replace('.0', '')}"
+        return f"eta {remaining(left)}"
     seconds = row.seconds(now)
     return "" if seconds is None else duration(seconds)

@@ -1,11 +1,13 @@
 """The live area at the bottom of a terminal, and the lines that scroll above it.
 
-rich moves the cursor. Loading it takes longer than a small run does, so that happens at the first
-live frame; a run that is over before then is simply written down.
+A frame is one write: up to where the last one began, the lines that come above, the new frame. The
+cursor rests below it, where a shell's prompt goes if this process is killed, and is hidden within
+the write only, so no end, however sudden, can leave a terminal without one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -13,18 +15,23 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.progress.clean import output_lines
-from taskflow.progress.paint import Paint, fitted, is_terminal
+from taskflow.progress.paint import Paint, cells, fitted, is_terminal, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
-
-    from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.live import Live
 
     from taskflow.progress.paint import Line
 
 _NARROWEST: Final = 20
+#: Terminals that know the first show what follows at once; all hide the cursor meanwhile.
+_BEGIN: Final = "\x1b[?2026h\x1b[?25l"
+_END: Final = "\x1b[?25h\x1b[?2026l"
+#: A letter whose width terminals disagree about must not make a line of the frame two.
+_NO_WRAP: Final = "\x1b[?7l"
+_WRAP: Final = "\x1b[?7h"
+_REST_OF_LINE: Final = "\x1b[K"
+_REST_OF_SCREEN: Final = "\x1b[J"
 
 
 class Screen:
@@ -33,8 +40,8 @@ class Screen:
     def __init__(self, stream: TextIO) -> None:
         self.paint = Paint(stream)
         self._above: deque[str] = deque()
-        self._frame = _Frame(self.paint)
-        self._live: Live | None = None
+        self._shown: list[int] = []  # how wide the lines of the last frame are
+        self._live = False
         self._borrowed: dict[str, _Above] = {}
 
     def above(self, lines: Iterable[str]) -> None:
@@ -57,51 +64,44 @@ class Screen:
 
     def show(self, frame: Sequence[Line]) -> None:
         """Replace the live area, and write what has gathered above it."""
-        live = self._live or self._begin()
-        width, height = self.size()
-        live.console.size = width, height
-        self._frame.lines = [fitted(line, width - 1) for line in frame]
-        if self._above:
-            # Whatever rich prints, it draws the live area below it anew.
-            live.console.print(_Raw(self._gathered()), soft_wrap=True)
-        else:
-            live.refresh()
+        if not self._live:
+            self._live = True
+            self._borrow_streams()
+        width, _ = self.size()
+        lines = [fitted(line, width - 1) for line in frame]
+        painted = "".join(f"{self.paint.line(line)}{_REST_OF_LINE}\n" for line in lines)
+        above = "".join(f"{line}\n" for line in self._taken())
+        if above:  # it may be longer than what stands there
+            above = f"{_REST_OF_SCREEN}{above}"
+        home = self._home(width)
+        self._shown = [cells(text_of(line).rstrip()) for line in lines]
+        body = f"{home}{above}{_NO_WRAP}{painted}{_WRAP}{_REST_OF_SCREEN}"
+        self.paint.write_text(f"{_BEGIN}{body}{_END}")
+
+    @contextlib.contextmanager
+    def kept_whole(self) -> Iterator[None]:
+        """Give the program its streams back if what happens here fails."""
+        try:
+            yield
+        except BaseException:
+            self._return_streams()
+            raise
 
     def leave(self, frame: Sequence[Line]) -> None:
         """End the live area; its last frame stays."""
-        if self._live is None:
-            width, _ = self.size()
-            lines = [self.paint.line(fitted(line, width - 1)) for line in frame]
-            self.paint.write([*self._taken(), *lines])
+        if self._live:
+            self._return_streams()
+            self.show(frame)
+            self._live = False
             return
-        self._return_streams()
-        self.show(frame)
-        self._live.stop()
-        self._live = None
+        width, _ = self.size()
+        lines = [self.paint.line(fitted(line, width - 1)) for line in frame]
+        self.paint.write([*self._taken(), *lines])
 
-    def _begin(self) -> Live:
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(
-            file=self.paint.stream,
-            force_terminal=True,
-            color_system="standard" if self.paint.colour else None,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
-        self._live = Live(
-            self._frame,
-            console=console,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
-        self._live.start()
-        self._borrow_streams()
-        return self._live
+    def _home(self, width: int) -> str:
+        """To the first letter of the last frame, which a narrower window has wrapped anew."""
+        rows = sum(max(1, -(-cells // width)) for cells in self._shown)
+        return f"\r\x1b[{rows}A" if rows else "\r"
 
     def _borrow_streams(self) -> None:
         """What this process prints on the same terminal has to go above the live area too."""
@@ -120,37 +120,6 @@ class Screen:
 
     def _taken(self) -> list[str]:
         return [self._above.popleft() for _ in range(len(self._above))]
-
-    def _gathered(self) -> str:
-        return "".join(f"{line}\n" for line in self._taken())
-
-
-class _Frame:
-    """The live area as rich sees it: always the same object, with other lines."""
-
-    def __init__(self, paint: Paint) -> None:
-        self.lines: list[Line] = []
-        self._paint = paint
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.segment import Segment
-
-        for line in self.lines:
-            for text, style in line:
-                yield Segment(self._paint.plain(text), console.get_style(style or "none"))
-            yield Segment.line()
-
-
-class _Raw:
-    """Painted lines that rich passes on as they are."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.segment import Segment
-
-        yield Segment(self.text)
 
 
 class _Above(io.TextIOBase):

@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 
 class Ticker:
-    """Calls `tick` every `seconds` from a thread of its own, from `start` to `stop`."""
+    """Calls `tick` every `seconds` from a thread of its own, from `start` to `stop`.
+
+    A tick that raises is the last; what it raised is the `error`.
+    """
 
     def __init__(self, tick: Callable[[], None], seconds: float) -> None:
         self._tick = tick
+        self.error: Exception | None = None
         self._seconds = seconds
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -31,5 +35,8 @@ class Ticker:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._seconds):
-            self._tick()
+        try:
+            while not self._over.wait(self._seconds):
+                self._tick()
+        except Exception as error:  # noqa: BLE001 - raised where somebody hears it
+            self.error = error

@@ -34,30 +34,77 @@ class Clock:
 class Terminal(io.StringIO):
     """A stream that says it is a terminal, and knows what a person sees on it.
 
-    It understands what rich writes: lines, carriage returns, cursor up and erase line; it does not
-    wrap, so what is written has to fit.
+    It understands lines, carriage returns, cursor up, erasing and, with `columns`, the wrapping of
+    lines; when the window changes its width it wraps anew what is there, as most terminals do.
     """
+
+    def __init__(self, columns: int = 10**9) -> None:
+        super().__init__()
+        self.columns = columns
+        self.lines = [""]
+        self.row = self.column = 0
+        self.wraps = self.cursor = True
 
     def isatty(self) -> bool:
         return True
 
+    def write(self, text: str) -> int:
+        for part in re.split(r"(\x1b\[\??[0-9;]*[A-Za-z]|\n|\r)", text):
+            control = CONTROL.fullmatch(part)
+            if part == "\n":
+                self._feed()
+            elif part == "\r":
+                self.column = 0
+            elif control:
+                self._obey(control[1], control[2])
+            else:
+                self._put(part)
+        return super().write(text)
+
+    def resize(self, columns: int) -> None:
+        """Wrap what is there anew; the cursor stays in its line."""
+        below = self.lines[self.row :]
+        above = [
+            line[at : at + columns]
+            for line in self.lines[: self.row]
+            for at in range(0, max(1, len(line)), columns)
+        ]
+        self.lines, self.row, self.columns = above + below, len(above), columns
+
+    def _obey(self, argument: str, command: str) -> None:
+        if command == "A":
+            self.row = max(0, self.row - int(argument or 1))
+        elif command in "KJ":
+            self.lines[self.row] = self.lines[self.row][: self.column]
+            if command == "J":
+                del self.lines[self.row + 1 :]
+        elif argument == "?7":
+            self.wraps = command == "h"
+        elif argument == "?25":
+            self.cursor = command == "h"
+
+    def _put(self, text: str) -> None:
+        while text:
+            room = self.columns - self.column
+            line = self.lines[self.row].ljust(self.column)
+            written, text = text[:room], text[room:]
+            end = self.column + len(written)
+            self.lines[self.row] = line[: self.column] + written + line[end:]
+            self.column = end
+            if text and self.wraps:
+                self._feed()
+            elif text:
+                return
+
+    def _feed(self) -> None:
+        self.row, self.column = self.row + 1, 0
+        if self.row == len(self.lines):
+            self.lines.append("")
+
     @property
     def seen(self) -> list[str]:
         """The lines on the screen, without colours."""
-        lines, row = [""], 0
-        for part in re.split(r"(\x1b\[\??[0-9;]*[A-Za-z]|\n|\r)", self.getvalue()):
-            control = CONTROL.fullmatch(part)
-            if part == "\n":
-                row += 1
-                if row == len(lines):
-                    lines.append("")
-            elif control and control[2] == "A":
-                row -= int(control[1] or 1)
-            elif control and control[2] == "K":
-                lines[row] = ""
-            elif not control and part != "\r":
-                lines[row] += part
-        return [line.rstrip() for line in lines]
+        return [line.rstrip() for line in self.lines]
 
 
 def started(pipeline: str = "scrape", slots: int = 4, **params: str) -> RunStarted:

@@ -9,7 +9,7 @@ import types
 import pytest
 from happenings import Terminal, ended, error, failed, started, tell
 
-from taskflow.events import FAILED, TaskWrote
+from taskflow.events import FAILED, RunStarted, TaskWrote
 from taskflow.progress.choose import command_line_progress, default_progress
 from taskflow.progress.lines import LineProgress
 from taskflow.progress.terminal import TerminalProgress
@@ -33,8 +33,19 @@ RUN = (
 def test_a_script_in_a_terminal_shows_the_live_table():
     """A person watches."""
     progress = default_progress(Terminal())
-    assert isinstance(progress, TerminalProgress)
+    progress.notice([started()])
+    assert isinstance(progress.chosen, TerminalProgress)
     progress.close()
+
+
+@pytest.mark.parametrize("chosen", [default_progress, command_line_progress])
+def test_tasks_that_run_in_this_process_have_the_terminal_for_themselves(chosen):
+    """A debugger, a question or C code may use it at any time, so no table is drawn over it."""
+    terminal = Terminal()
+    begins = RunStarted("brisk-otter", "scrape", (), 0.0, "inline")
+    tell(chosen(terminal), [begins, *RUN[1:]])
+    assert terminal.seen[0] == "● scrape  brisk-otter  inline"
+    assert "\x1b[?" not in terminal.getvalue()
 
 
 def test_a_script_elsewhere_shows_only_what_its_tasks_print():
@@ -66,19 +77,48 @@ def test_a_program_without_streams_shows_nothing(monkeypatch):
     assert default_progress() is None
 
 
-def test_a_notebook_shows_lines_in_its_cell(monkeypatch):
-    """Standard error would be red there."""
+@pytest.fixture
+def notebook(monkeypatch):
+    """The kernel of a notebook: what it displays, under which id."""
+    shown: dict[str, list[str]] = {}
 
     class ZMQInteractiveShell:
         pass
 
-    ipython = types.SimpleNamespace(get_ipython=ZMQInteractiveShell)
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    cell = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", cell)
+    def display(data, *, raw, display_id):
+        assert raw
+        assert display_id not in shown
+        shown[display_id] = [data["text/plain"]]
+
+    def update_display(data, *, raw, display_id):
+        assert raw
+        shown[display_id].append(data["text/plain"])
+
+    package = types.ModuleType("IPython")
+    package.get_ipython = ZMQInteractiveShell
+    module = types.ModuleType("IPython.display")
+    module.display, module.update_display = display, update_display
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return shown
+
+
+def test_a_notebook_shows_one_table_and_prints_below_it(notebook, capsys):
+    """The table is one output of the cell, replaced in place; nothing moves a cursor."""
     tell(default_progress(), RUN)
-    assert "a │ hello" in cell.getvalue()
-    assert "failed in 2.0s" in cell.getvalue()
+    (frames,) = notebook.values()
+    cell = capsys.readouterr().out
+    assert frames[-1].split("\n")[1].split() == ["✘", "a", "1/1", "1", "failed", "0.8s"]
+    assert "a │ hello" in cell
+    assert "failed in 2.0s" in cell
+    assert "\x1b" not in cell + "".join(frames)
+
+
+def test_a_notebook_can_hide_the_table(notebook, capsys):
+    """`progress=False` leaves the prints of tasks."""
+    tell(default_progress(progress=False), RUN)
+    assert not notebook
+    assert capsys.readouterr().out == "a │ hello\n"
 
 
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("TERM", "dumb")])
@@ -99,7 +139,8 @@ def test_the_command_line_always_says_what_failed():
 def test_the_command_line_shows_a_live_table_in_a_terminal():
     """And plain lines anywhere else."""
     live = command_line_progress(Terminal())
-    assert isinstance(live, TerminalProgress)
+    live.notice([started()])
+    assert isinstance(live.chosen, TerminalProgress)
     live.close()
     stream = io.StringIO()
     tell(command_line_progress(stream), RUN)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
+import pytest
 from happenings import ended, error, failed, started
 
 from taskflow.call import ErrorReport, Frame
@@ -15,6 +17,7 @@ from taskflow.events import (
     UPSTREAM_FAILED,
     TasksEnded,
 )
+from taskflow.executors.failing import report_of
 from taskflow.progress.failures import KINDS, Failures
 from taskflow.progress.paint import text_of
 from taskflow.progress.report import ending, report, summary
@@ -69,7 +72,7 @@ def test_the_report_shows_inputs_own_frames_source_and_the_message_last(tmp_path
         hint="--full-traceback",
     )
     assert shown == textwrap.dedent("""
-        ✘ extract[17] failed after 3 attempts (InvalidOperation) in 0.8s
+        ✘ extract[17] and 1 more failed after 3 attempts (InvalidOperation) in 0.8s
           inputs  page = {'price': 'sold out'}
                   lang = 'en'
           ╭─ shop.py:11 in extract
@@ -88,12 +91,26 @@ def test_the_report_shows_inputs_own_frames_source_and_the_message_last(tmp_path
 
 def test_equal_failures_are_one_block_with_a_few_keys():
     """Equal are those of one type from one line; the others are counted and some are named."""
-    events = [failed(f"scrape/extract[{i}]", "extract", error(f"text {i}")) for i in range(1000)]
+    events = [failed(f"scrape/extract[{i}]", "extract", error()) for i in range(1000)]
     shown = reported(started(), *events)
     assert shown.count("✘") == 1
+    assert "✘ extract[0] and 999 more failed (ValueError) in 0.8s" in shown
     assert (
         "999 more failed the same way: extract[1], extract[2], extract[3], extract[4], …" in shown
     )
+
+
+def test_failures_of_one_line_that_say_other_things_are_quoted():
+    """One line of code may fail for many reasons: a few of them are told, the rest counted."""
+    events = [failed(f"p/f[{i}]", "f", error(f"404: /item/{i}\nmore")) for i in range(9)]
+    assert reported(started("p"), *events).split("\n")[-6:] == [
+        "  8 more failed on the same line",
+        "    f[1]  404: /item/1",
+        "    f[2]  404: /item/2",
+        "    f[3]  404: /item/3",
+        "    f[4]  404: /item/4",
+        "    … 4 more",
+    ]
 
 
 def test_other_lines_and_other_types_are_other_failures():
@@ -105,7 +122,7 @@ def test_other_lines_and_other_types_are_other_failures():
         failed("p/d", "d", error(line=3)),
     )
     assert [line for line in shown.split("\n") if "✘" in line] == [
-        "✘ a failed (ValueError) in 0.8s",
+        "✘ a and 1 more failed (ValueError) in 0.8s",
         "✘ b failed (ValueError) in 0.8s",
         "✘ c failed (KeyError) in 0.8s",
     ]
@@ -115,7 +132,7 @@ def test_a_hundred_thousand_failures_leave_a_hundred_examples():
     """Memory and report stay small, whether all failures are alike or none are."""
     failures = Failures()
     for number in range(100_000):
-        failures.note(failed(f"p/a[{number}]", "a", error(line=number)))
+        failures.notice([failed(f"p/a[{number}]", "a", error(line=number))])
     assert len(failures.kinds) == KINDS
     assert failures.count == 100_000
     lines = [text_of(line) for line in report(failures)]
@@ -128,7 +145,7 @@ def test_a_span_of_elements_counts_as_all_of_them():
     shown = reported(
         failed("p/a", "a", error(), first=10, count=50_000), failed("p/a[9]", "a", error())
     )
-    assert "✘ a[10..50009] failed" in shown
+    assert "✘ a[10..50009] and 1 more failed" in shown
     assert "1 more failed the same way: a[9]" in shown
 
 
@@ -171,6 +188,50 @@ def test_causes_are_named():
     )
     problem = ErrorReport("ValueError", "no price", traceback)
     assert "caused by KeyError: 'EUR'" in reported(failed("p/a", "a", problem))
+
+
+def fails(error: Exception, cause: Exception | None = None) -> Exception:
+    """The exception as it is once it was raised."""
+    with pytest.raises(type(error)) as raised:
+        raise error from cause
+    return raised.value
+
+
+def test_members_of_a_group_are_named():
+    """An exception group says what is in it, groups inside it further in, each with its place."""
+    more = ExceptionGroup("more", [fails(KeyError("two")), OSError("three")])
+    problem = report_of(fails(ExceptionGroup("several", [ValueError("one\nand on"), more])))
+    lines = reported(failed("p/a", "a", problem)).split("\n")
+    start = next(at for at, line in enumerate(lines) if "ExceptionGroup: several" in line)
+    shown = [re.sub(r"  \S*report\.py:\d+ in", "  … in", line) for line in lines]
+    assert shown[start + 1 : start + 5] == [
+        "     ├─ ValueError: one",
+        "     ├─ ExceptionGroup: more (2 sub-exceptions)",
+        "       ├─ KeyError: 'two'  … in fails",
+        "       ╰─ OSError: three",
+    ]
+
+
+def test_causes_have_a_place():
+    """The line that raised the cause is where the reader has to look."""
+    problem = report_of(fails(ValueError("no price"), fails(KeyError("EUR"))))
+    shown = reported(failed("p/a", "a", problem))
+    assert re.search(r"caused by KeyError: 'EUR'  \S*test_failure_report\.py:\d+ in fails", shown)
+
+
+def test_what_was_told_while_it_happened_is_not_told_again():
+    """Of a run that succeeded; unless there are more by now."""
+    tally, failures = Tally(), Failures()
+    events = [
+        failed("p/a", "a", error(line=1)),
+        failed("p/b[0]", "b", error(line=2)),
+        failed("p/b[1]", "b", error(line=2)),
+        ended(SUCCEEDED),
+    ]
+    tally.notice(events, 0.0)
+    failures.notice(events)
+    lines = [text_of(line) for line in ending(tally, failures, full=False, hint="", told=10)]
+    assert [line.split("  ")[0] for line in lines if "✘" in line] == ["✘ p/b[0] and 1 more"]
 
 
 def test_the_full_traceback_is_shown_on_request():
@@ -216,8 +277,8 @@ def test_failures_that_a_run_survived_get_a_line_each():
     """In a run that succeeded they were taken as values: a hint is enough."""
     tally, failures = Tally(), Failures()
     for event in (started(), failed("scrape/a[2]", "a", error()), ended(SUCCEEDED, ok=1)):
-        tally.note(event, 0.0)
-        failures.note(event)
+        tally.notice([event], 0.0)
+        failures.notice([event])
     lines = [text_of(line) for line in ending(tally, failures, full=False, hint="")]
     assert lines[1] == "✘ a[2]  ValueError: no price  shop.py:3 in parse"
 

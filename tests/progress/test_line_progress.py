@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import select
+import threading
 
 import pytest
 from happenings import Clock, ended, error, failed, started, tell
@@ -107,6 +111,55 @@ def test_output_is_written_at_once_behind_its_name(progress, stream):
         "fetch[17] │ world",
         "! a worker was lost",
     ]
+
+
+def test_what_nobody_can_be_named_for_is_the_workers(progress, stream):
+    """A worker that runs several bodies at once cannot tell which of them C code wrote for."""
+    progress.notice([started(), TaskWrote("", "from C\n")])
+    assert written(stream)[1:] == ["worker │ from C"]
+
+
+def test_a_reader_that_is_gone_does_not_end_the_run(clock):
+    """As in `taskflow run … 2>&1 | head`: nothing is written any more, and nothing raised."""
+
+    class Pipe(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    tell(LineProgress(Pipe(), clock=clock, ticking=False), [started(), ended()])
+
+
+def test_a_stream_that_does_not_wait_gets_every_line(clock):
+    """Another program may have set the terminal they share not to block."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    got: list[bytes] = []
+
+    def collect():
+        while select.select([], [write], [], 0)[1]:
+            pass  # until the pipe is full
+        with open(read, "rb") as pipe:
+            got.extend(pipe)
+
+    reader = threading.Thread(target=collect)
+    with open(write, "w", encoding="utf-8") as stream:
+        progress = LineProgress(stream, clock=clock, ticking=False)
+        reader.start()
+        tell(progress, [TaskWrote("a", "x" * 1000 + "\n")] * 1000)
+        assert not os.get_blocking(write)
+    reader.join()
+    assert len(got) == 1000
+
+
+def test_a_full_disk_is_said(clock):
+    """What else goes wrong with a log is not swallowed."""
+
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        LineProgress(Full(), clock=clock, ticking=False).notice([started()])
 
 
 def test_the_first_failure_of_a_kind_is_told_as_it_happens(progress, stream):

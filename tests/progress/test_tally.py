@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from happenings import ended, started
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taskflow.events import (
     CACHED,
@@ -18,13 +20,13 @@ from taskflow.events import (
     TasksReturned,
     TasksStarted,
 )
-from taskflow.progress.tally import Row, Tally, name_in
+from taskflow.progress.tally import Row, Tally, name_in, pipelines_in
 
 
 def tally_of(*events, at: float = 0.0) -> Tally:
     tally = Tally()
     for event in events:
-        tally.note(event, at)
+        tally.notice([event], at)
     return tally
 
 
@@ -94,6 +96,33 @@ def test_a_task_run_is_retrying_until_it_ends(end):
     assert tally.rows["fetch"].retrying == 0
 
 
+def test_slots_that_run_many_at_once_are_counted_as_they_are():
+    """A slot beyond the run's own is of another kind: a thousand of its bodies do run."""
+    tally = tally_of(started(slots=2), TasksPlanned("f", 1000), TasksStarted("f", 900, 2))
+    assert tally.rows["f"].at_work == 900
+
+
+def test_events_together_count_as_they_do_one_by_one():
+    """Equal ends are counted in one step, whatever stands between them."""
+    events = [
+        started(),
+        TasksPlanned("a", 40),
+        TasksPlanned("b", 40),
+        *(TasksStarted(name, 10, 0) for name in "abab"),
+        *(TasksEnded(f"p/a[{n}]", "a", SUCCEEDED, 2.0) for n in range(9)),
+        TaskRetrying("p/b[3]", "b", 1, 2.0, "slow down"),
+        *(TasksEnded(f"p/b[{n}]", "b", FAILED if n % 2 else SUCCEEDED) for n in range(9)),
+        TasksEnded("p/a", "a", CACHED, first=9, count=20, running=False),
+    ]
+    together = Tally()
+    together.notice(events, 0.0)
+    alone = tally_of(*events)
+    for name in "ab":
+        one, other = alone.rows[name], together.rows[name]
+        assert (one.ended, one.running, one.ran) == (other.ended, other.running, other.ran)
+        assert (one.states, one.again, one.began) == (other.states, other.again, other.began)
+
+
 def test_a_row_is_done_when_all_that_are_known_of_have_ended():
     """Whatever way they ended; a map of unknown length is not done before it begins."""
     assert not row_of(TasksPlanned("fetch", 0)).done
@@ -108,23 +137,53 @@ def test_a_row_is_done_when_all_that_are_known_of_have_ended():
 def test_time_goes_from_the_first_start_to_the_last_end():
     """Waiting before the first start does not count, nor does what comes after the last end."""
     tally = Tally()
-    tally.note(TasksPlanned("a", 1), 0.0)
+    tally.notice([TasksPlanned("a", 1)], 0.0)
     assert tally.rows["a"].seconds(5.0) is None
-    tally.note(TasksStarted("a", 1, 0), 10.0)
+    tally.notice([TasksStarted("a", 1, 0)], 10.0)
     assert tally.rows["a"].seconds(13.0) == 3.0
-    tally.note(TasksEnded("p/a", "a", SUCCEEDED), 14.0)
+    tally.notice([TasksEnded("p/a", "a", SUCCEEDED)], 14.0)
     assert tally.rows["a"].seconds(99.0) == 4.0
 
 
 def test_the_rest_is_estimated_from_what_ran():
     """Results taken from a cache cost nothing, so they say nothing about the rest."""
     tally = Tally()
-    tally.note(TasksPlanned("a", 100), 0.0)
-    tally.note(TasksEnded("p/a", "a", CACHED, first=0, count=50, running=False), 0.0)
-    tally.note(TasksStarted("a", 50, 0), 0.0)
+    tally.notice([TasksPlanned("a", 100)], 0.0)
+    tally.notice([TasksEnded("p/a", "a", CACHED, first=0, count=50, running=False)], 0.0)
+    tally.notice([TasksStarted("a", 50, 0)], 0.0)
     assert tally.rows["a"].remaining(5.0) is None
-    tally.note(TasksEnded("p/a", "a", SUCCEEDED, first=50, count=10), 5.0)
+    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=50, count=10)], 5.0)
     assert tally.rows["a"].remaining(5.0) == 20.0
+
+
+def test_the_rest_is_estimated_from_the_last_half_minute():
+    """A server that begins to throttle is not hidden by a fast hour before."""
+    tally = tally_of(started(slots=1), TasksPlanned("a", 10_000), TasksStarted("a", 10_000, 0))
+    for second in range(1, 101):
+        tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=90)], second)
+        tally.look(second)
+    for second in range(101, 201):
+        tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0)], second)
+        tally.look(second)
+    assert tally.rows["a"].rate(200.0) == pytest.approx(1.0)
+    assert tally.rows["a"].remaining(200.0) == pytest.approx(900.0)
+
+
+def test_the_end_is_not_expected_before_the_last_retry():
+    """However fast the others were, it waits for that."""
+    tally = tally_of(started(slots=1), TasksPlanned("a", 10), TasksStarted("a", 10, 0))
+    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=9)], 1.0)
+    tally.notice([TaskRetrying("p/a[9]", "a", 1, 60.0, "slow down")], 1.0)
+    assert tally.rows["a"].remaining(11.0) == 50.0
+
+
+def test_nothing_is_estimated_before_every_slot_has_ended_one():
+    """The first of four to end says little about the other three."""
+    tally = tally_of(started(slots=4), TasksPlanned("a", 8), TasksStarted("a", 4, 0))
+    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=3)], 5.0)
+    assert tally.rows["a"].remaining(5.0) is None
+    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=3)], 5.0)
+    assert tally.rows["a"].remaining(5.0) == 5.0
 
 
 def test_a_task_can_say_how_far_it_is():
@@ -138,7 +197,7 @@ def test_a_task_can_say_how_far_it_is():
         TaskProgressed("p/unheard_of", 5, 10),
     )
     assert tally.rows["train"].share() == 0.125
-    tally.note(TasksEnded("p/train", "train", SUCCEEDED, first=0), 1.0)
+    tally.notice([TasksEnded("p/train", "train", SUCCEEDED, first=0)], 1.0)
     assert tally.rows["train"].share() == 0.5
 
 
@@ -182,3 +241,25 @@ def test_counts_are_over_all_names():
 def test_the_name_is_found_in_any_key(key, name):
     """Map keys may hold slashes and brackets."""
     assert name_in(key) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("", ()),
+        ("scrape_site", ("scrape_site",)),
+        ("scrape_site/scrape_domain#2[be]", ("scrape_site", "scrape_domain")),
+        ("p/walk[a/b]/walk[c]/leaf#2", ("p", "walk", "leaf")),
+        ("p/a/b/a", ("p", "a")),
+    ],
+)
+def test_pipelines_in_a_path_are_named_once(path, names):
+    """However deep a pipeline calls itself, its tasks stand below it."""
+    assert pipelines_in(path) == names
+
+
+@given(st.text(alphabet="ab/[]#"))
+def test_any_key_has_a_name(key):
+    """Map keys hold anything, brackets that do not match too."""
+    assert "/" not in name_in(key)
+    assert all(pipelines_in(key))
