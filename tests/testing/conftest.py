@@ -1,0 +1,21 @@
+"""The fixtures of the package, as its users have them: here also where it is not installed."""
+
+from taskflow.testing.pytest_taskflow import (
+    taskflow_clock,
+    taskflow_harness,
+    taskflow_run,
+    taskflow_runs,
+    taskflow_start,
+    taskflow_store,
+    taskflow_stub,
+)
+
+__all__ = [
+    "taskflow_clock",
+    "taskflow_harness",
+    "taskflow_run",
+    "taskflow_runs",
+    "taskflow_start",
+    "taskflow_store",
+    "taskflow_stub",
+]
