@@ -1,7 +1,8 @@
 """A small web site on loopback for the examples to read: most of its pages are fine, some are not.
 
 Its paths are those of the files in `site/`; the troubles are methods of `Handler`. No other machine
-can reach the site, and it is gone when the program ends.
+can reach the site, and it is gone when the program ends. Run as a program, it is ten sites, which
+stay until Ctrl-C.
 """
 
 import gzip
@@ -9,11 +10,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Lock, Thread
 
 ROOT = Path(__file__).parent / "site"
 FILES = {
@@ -29,17 +30,34 @@ KINDS = {
 
 
 class Site(ThreadingHTTPServer):
-    """The server, and how often each of its paths has been asked for."""
+    """The server, how often each of its paths has been asked for, how many readers came at once."""
 
-    def __init__(self, delay_seconds: float) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, delay_seconds: float, host: str, latency_seconds: float) -> None:
+        super().__init__((host, 0), Handler)
         self.delay_seconds = delay_seconds
+        self.latency_seconds = latency_seconds
         self.requests: Counter[str] = Counter()
+        self.most_at_once = 0
+        self._now = 0
+        self._lock = Lock()
 
     @property
     def url(self) -> str:
         """The address of the site."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
+
+    @contextmanager
+    def reader(self) -> Iterator[None]:
+        """Count a reader for as long as it is answered; every answer takes its way."""
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        time.sleep(self.latency_seconds)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._now -= 1
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Report what goes wrong, but not that a reader has hung up."""
@@ -48,14 +66,25 @@ class Site(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(delay_seconds: float = 1.0) -> Iterator[Site]:
+def serve(
+    delay_seconds: float = 1.0, *, host: str = "127.0.0.1", latency_seconds: float = 0
+) -> Iterator[Site]:
     """Keep the site up, on a free port, for as long as the block runs."""
-    with Site(delay_seconds) as site:
+    with Site(delay_seconds, host, latency_seconds) as site:
         Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
             yield site
         finally:
             site.shutdown()
+
+
+@contextmanager
+def serve_hosts(count: int = 10, latency_seconds: float = 0.05) -> Iterator[list[Site]]:
+    """Keep several such sites up, each on a host of its own where loopback has more than one."""
+    hosts = [f"127.0.0.{n if sys.platform == 'linux' else 1}" for n in range(1, count + 1)]
+    with ExitStack() as stack:
+        sites = [serve(0, host=host, latency_seconds=latency_seconds) for host in hosts]
+        yield [stack.enter_context(site) for site in sites]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -67,7 +96,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests[self.path] += 1
         answer = TROUBLES.get(self.path, Handler.file)
-        answer(self)
+        with self.server.reader():
+            answer(self)
 
     def file(self) -> None:
         """What most paths give: the rules, a sitemap or an article."""
@@ -145,3 +175,10 @@ TROUBLES = {
     "/photo.jpg": Handler.photo,
     "/empty.html": Handler.empty,
 }
+
+
+if __name__ == "__main__":
+    with serve_hosts() as sites:
+        print(*(site.url for site in sites), sep="\n", flush=True)
+        with suppress(KeyboardInterrupt):
+            Event().wait()

@@ -29,6 +29,7 @@ from taskflow.authoring.constructs import (
     when,
 )
 from taskflow.authoring.pipeline import Pipeline, pipeline, run, start
+from taskflow.authoring.resource import Resource, resource
 from taskflow.authoring.task import Task, each, task
 from taskflow.call import Failure
 from taskflow.context import current
@@ -39,9 +40,12 @@ from taskflow.errors import (
     RunFailed,
     RunTimedOut,
     Skip,
+    TaskCrashed,
     TaskflowError,
+    TaskTimeout,
 )
 from taskflow.policies import Cache, Limit, Rate, Retry, Schedule
+from taskflow.secret import Secret
 
 #: What `_clash` looks for, to know that this file was not overwritten.
 __orchestrator__ = True
@@ -54,14 +58,18 @@ __all__ = [
     "Limit",
     "Pipeline",
     "Rate",
+    "Resource",
     "Retry",
     "RetryLater",
     "RunCancelled",
     "RunFailed",
     "RunTimedOut",
     "Schedule",
+    "Secret",
     "Skip",
     "Task",
+    "TaskCrashed",
+    "TaskTimeout",
     "TaskflowError",
     "current",
     "each",
@@ -70,6 +78,7 @@ __all__ = [
     "outcome",
     "outcomes",
     "pipeline",
+    "resource",
     "run",
     "start",
     "successes",

@@ -52,7 +52,7 @@ HEAVY = {
 # Who may know a library. What else it could be used for goes through that room.
 KEEPERS = {
     "croniter": "cron.py",
-    "graphviz": "draw.py",
+    "graphviz": "draw",
     "loky": "executors",
     "sqlite3": "store",
 }

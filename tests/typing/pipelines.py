@@ -9,11 +9,7 @@ import taskflow
 from taskflow import (
     Failure,
     Pipeline,
-    RetryLater,
-    Schedule,
-    Skip,
     current,
-    flatten,
     order,
     outcome,
     outcomes,
@@ -34,10 +30,6 @@ class Page:
 
 @task
 def get_page(url: str) -> Page:
-    if current.attempt > 1:
-        raise RetryLater("5m", "not yet")
-    if not url:
-        raise Skip("no url")
     return Page(url, [])
 
 
@@ -52,6 +44,16 @@ def count(texts: list[str]) -> int:
 
 
 @task
+def is_big(size: int) -> bool:
+    return size > 3
+
+
+@task
+def failed(value: object) -> bool:
+    return isinstance(value, Failure)
+
+
+@task
 def report(values: list[Page | Failure]) -> None: ...
 
 
@@ -63,54 +65,65 @@ def notify() -> None: ...
 def scrape(domain: str, depth: int = 1) -> int:
     urls = collect_urls(domain)
     pages = get_page.map(urls)
-    assert_type(pages, list[Page])
-    assert_type(successes(pages), list[Page])
-    assert_type(outcomes(pages), list[Page | Failure])
-    assert_type(outcome(get_page(domain)), Page | Failure)
-    assert_type(flatten(collect_urls.map([domain])), list[str])
-    assert_type(get_page(domain).links, list[str])
-    assert_type(when(depth > 1, then=lambda: count(urls)), int | None)
-    assert_type(when(depth, lambda: count(urls), lambda: 0), int | None)
-    order(notify(), [notify(), notify()], report(outcomes(pages)))
-    notify.options(after=[urls, pages])()
+    report(outcomes(pages))
     return count([page.html for page in successes(pages)])
 
 
-@pipeline(schedule="0 6 * * *", timezone="Europe/Brussels", fail_fast=True, tags="daily")
-def nightly() -> None:
-    assert_type(scrape("a"), int)
-    assert_type(scrape.options(after=[notify()])("a", depth=2), int)
-    assert_type(scrape.map(["a", "b"]), list[int])
+@pipeline
+def scrape_all(domains: list[str]) -> dict[str, int]:
+    assert_type(scrape.map(domains, depth=2), list[int])
+    assert_type(scrape(domains[0]), int)
+    return {domain: scrape(domain) for domain in domains}
 
 
-@pipeline(dynamic=True, max_depth=10, max_tasks=1000, schedule=[Schedule("* * * * *")])
-def tree(values: list[int]) -> int:
-    return sum(values) if len(values) < 2 else tree(values[1:])
+@pipeline
+def clean_up(*paths: str, force: bool = False) -> None:
+    notify()
 
 
-class Site:
-    """Pipelines as methods lose their first parameter."""
-
-    @pipeline
-    def scrape(self, depth: int) -> str:
-        return str(depth)
-
-    def both(self) -> None:
-        assert_type(self.scrape(3), str)
-        assert_type(taskflow.run(self.scrape, depth=3), str)
-
-
+# nested pipelines, and such that are called by themselves, are typed as what the body returns
 assert_type(scrape("a"), int)
-assert_type(taskflow.run(scrape, "a", depth=2), int)
-assert_type(taskflow.run(nightly), None)
-assert_type(taskflow.start(scrape, domain="a"), Run)
-assert_type(taskflow.run(scrape.options(executor="processes", workers=8), domain="a"), int)
-assert_type(scrape.trace(domain="a"), Graph)
+assert_type(scrape_all(["a"])["a"], int)
+assert_type(scrape.options(after=[notify()])("a", depth=2), int)
 assert_type(scrape.fn("a"), int)
-taskflow.run(scrape)  # type: ignore[call-arg]
-taskflow.run(scrape, depth="2")  # type: ignore[call-arg, arg-type]
-taskflow.run(count, ["a"])  # type: ignore[arg-type]
-pipeline(schedul="x")  # type: ignore[call-overload]
+assert_type(count([str(scrape("a"))]), int)
+clean_up("a", "b", force=True)
+
+# order without data
+order(notify(), [notify(), clean_up()], count(["a"]))
+notify.options(after=[scrape("a"), get_page.map(["a"])])()
+scrape.options(after=notify())("a")
+
+# branches
+assert_type(when(is_big(3), then=lambda: count(["a"])), int | None)
+assert_type(when(is_big(3), lambda: count(["a"]), lambda: 0), int)
+assert_type(when(is_big(3), lambda: count(["a"]), otherwise=lambda: str(1)), int | str)
+assert_type(when(failed(outcome(get_page("a"))), lambda: "", lambda: get_page("a").html), str)
+when(is_big(3), then=notify, otherwise=clean_up)
+
+# runs
+assert_type(taskflow.run(scrape, "a", depth=2), int)
+assert_type(taskflow.run(scrape_all, domains=["a"]), dict[str, int])
+assert_type(taskflow.run(clean_up, "a", force=True), None)
+run = taskflow.start(scrape, domain="a")
+assert_type(run, Run)
+assert_type(run.id, str)
+assert_type(run.failures, list[Failure])
+run.cancel()
+try:
+    taskflow.run(scrape, "a")
+except taskflow.RunFailed as error:
+    print([failure.task_key for failure in error.failures])
+except (taskflow.RunTimedOut, taskflow.RunCancelled, taskflow.TaskflowError):
+    pass
+
+# looking at it
+assert_type(scrape.trace(domain="a"), Graph)
+assert_type(scrape.validate(), Graph)
+
+# in a task
+assert_type(current.run_id, str | None)
+assert_type(current.attempt, int)
 
 
 def takes_a_pipeline(given: Pipeline[..., Any]) -> str:
@@ -118,6 +131,22 @@ def takes_a_pipeline(given: Pipeline[..., Any]) -> str:
 
 
 takes_a_pipeline(scrape)
+takes_a_pipeline(scrape.options(workers=3))
+
+scrape()  # type: ignore[call-arg]
+scrape("a", 2, 3)  # type: ignore[call-arg]
+scrape(domian="a")  # type: ignore[call-arg]
+scrape("a", depth="2")  # type: ignore[arg-type]
+count(scrape("a"))  # type: ignore[arg-type]
+scrape_all("a")  # type: ignore[arg-type]
+taskflow.run(scrape)  # type: ignore[call-arg]
+taskflow.run(scrape, depth="2")  # type: ignore[call-arg, arg-type]
+taskflow.run(scrape, domian="a")  # type: ignore[call-arg]
+taskflow.start(scrape, domain=3)  # type: ignore[arg-type]
+taskflow.run(count, ["a"])  # type: ignore[arg-type]
+taskflow.run(scrape("a"))  # type: ignore[arg-type]
 takes_a_pipeline(count)  # type: ignore[arg-type]
-assert_type(current.run_id, str | None)
-assert_type(current.attempt, int)
+when(is_big(3), count(["a"]))  # type: ignore[call-overload]
+when(is_big(3), then=lambda x: x)  # type: ignore[arg-type, misc]
+when(is_big(3), lambda: 1, 0)  # type: ignore[call-overload]
+print(when(is_big(3), lambda: 1).real)  # type: ignore[union-attr]
