@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Task runs whose keys are asked for in one call.
 KEYS_AT_ONCE = 1000
+#: A worker says that a body begins just before it does: so much is added to the span of a rate.
+MARGIN_SECONDS = 0.010
+MARGIN = 0.02
 
 Unit = tuple[int, int]
 
@@ -107,7 +110,8 @@ class Window(Place):
 
     def __init__(self, rate: Rate) -> None:
         super().__init__()
-        self._count, self._span = rate.count_and_span
+        self._count, span = rate.count_and_span
+        self._span = span + min(MARGIN_SECONDS, MARGIN * span)
         self._starts: deque[float] = deque()
         self._taken = 0
 

