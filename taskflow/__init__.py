@@ -1,4 +1,4 @@
-"""Ordinary Python functions become parallel, durable, scheduled pipelines.
+"""Ordinary Python functions become parallel pipelines.
 
     from taskflow import pipeline, task
     import taskflow
@@ -19,6 +19,8 @@ Not OpenStack's TaskFlow, which has the same import name; see `_clash`.
 from taskflow._clash import refuse_clash
 
 refuse_clash()
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from taskflow.authoring.constructs import (
     flatten,
@@ -47,6 +49,9 @@ from taskflow.errors import (
 from taskflow.policies import Cache, Limit, Rate, Retry, Schedule
 from taskflow.secret import Secret
 
+if _TYPE_CHECKING:
+    from taskflow.handle import Run
+
 #: What `_clash` looks for, to know that this file was not overwritten.
 __orchestrator__ = True
 __version__ = "0.1.0"
@@ -61,6 +66,7 @@ __all__ = [
     "Resource",
     "Retry",
     "RetryLater",
+    "Run",
     "RunCancelled",
     "RunFailed",
     "RunTimedOut",
@@ -85,3 +91,12 @@ __all__ = [
     "task",
     "when",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import `Run`, which only annotations name, when it is asked for: it costs what a run does."""
+    if name == "Run":
+        from taskflow.handle import Run
+
+        return Run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

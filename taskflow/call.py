@@ -273,18 +273,24 @@ class Lost(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Outcomes from a slot; `idle` when it has nothing left to do."""
+    """How calls of a slot ended, in the order in which they did."""
 
     slot: int
     outcomes: list[Outcome]
 
 
 class Started(NamedTuple):
-    """The body of a call with a timeout has begun."""
+    """A body with a timeout or a rate has begun.
+
+    It is said again with the map key and previews of the inputs, once they are known, of a body
+    whose worker may not live to tell how it ended.
+    """
 
     slot: int
     node: int
     element: int
+    keys: tuple[Any, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
 
 
 class Output(NamedTuple):

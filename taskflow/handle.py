@@ -19,8 +19,8 @@ from taskflow.draw import Drawable, Facts
 from taskflow.engine.loop import GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
 from taskflow.errors import RunCancelled, RunFailed, RunTimedOut
-from taskflow.events import GOOD, PENDING, SKIPPED, RunEnded, RunStarted
-from taskflow.graph.graph import VALUE, Link, node_of
+from taskflow.events import BAD, GOOD, PENDING, SKIPPED, RunEnded, RunStarted
+from taskflow.graph.graph import HELPERS, VALUE, Link, node_of
 from taskflow.plain import in_short, plain
 from taskflow.secret import redactor
 
@@ -185,7 +185,8 @@ class Run(Drawable):
             "run.result() would wait for it"
         )
         # Clean-up tasks run; a body that cannot be ended gets as long as after Ctrl-C.
-        self._ended.wait(None if self._executor.lanes[0].can_kill else GRACE_SECONDS)
+        can_kill = all(lane.can_kill for lane in self._executor.lanes)
+        self._ended.wait(None if can_kill else GRACE_SECONDS)
 
     def _final_state(self) -> str:
         why = self._engine.cancel_why
@@ -230,7 +231,8 @@ class Run(Drawable):
         self.interrupted = True
         grace = 0.0 if again else GRACE_SECONDS
         self._engine.cancel("interrupt", grace)
-        if again and number == signal.SIGINT and self._executor.lanes[0].kind == "inline":
+        inline = any(lane.kind == "inline" for lane in self._executor.lanes)
+        if again and number == signal.SIGINT and inline:
             raise Abort  # into the body that runs in this very thread
 
     # --- asking ---
@@ -273,7 +275,7 @@ class Run(Drawable):
         return {
             self._plan.key_of(node): self._plan.state[node]
             for node in range(len(self.graph))
-            if self._plan.spec_of(node) is not None
+            if self.graph.kind[node] not in HELPERS
         }
 
     def _drawn(self, params: dict[str, Any]) -> tuple[Graph, Facts]:
@@ -358,8 +360,8 @@ class Run(Drawable):
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = {}
         for node, state in enumerate(self._plan.state):
-            if self._plan.spec_of(node) is None:
-                continue
+            if self.graph.kind[node] in HELPERS and state not in BAD:
+                continue  # what joins tasks is no task run, but may be what failed
             run = self._plan.mapping.runs.get(node)
             for name, count in run.tally.items() if run else [(state, 1)]:
                 counts[name] = counts.get(name, 0) + count

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -66,12 +68,12 @@ def prepare(
         setup = Setup(
             run_id,
             run_dir,
-            _snapshot(run_dir, sources) if any(lane.can_kill for lane in executor.lanes) else "",
+            _snapshot(run_dir, sources) if _starts_processes(executor, graph) else "",
             tuple(sys.path),
             os.getcwd(),
             tuple(sys.argv),
             facts.scheduled_time,
-            log_level=_log_level(),
+            log_level=logging.getLogger().getEffectiveLevel(),
         )
         listeners = [*listeners, *(around.listeners() if around else ())]
         listeners = discreet(listeners or _default_listeners(settings), params)
@@ -89,6 +91,11 @@ def _executor(settings: Settings) -> Executor:
         from taskflow.executors.inline import InlineExecutor
 
         return InlineExecutor()
+    if getattr(threading, "_SHUTTING_DOWN", False):  # Python's own words come much later
+        raise ExecutorError(
+            "the program is ending, and can start no workers any more: call taskflow.run before it "
+            'does, not in an atexit handler; or p.options(executor="inline"), which needs none'
+        )
     if chosen == "processes":
         from taskflow.executors.processes import ProcessExecutor
 
@@ -119,6 +126,14 @@ def _default_listeners(settings: Settings) -> list[Listener]:
     return [] if shown is None else [shown]
 
 
+def _starts_processes(executor: Executor, graph: Graph) -> bool:
+    """Whether this run may start worker processes; what a dynamic pipeline asks for shows later."""
+    if executor.lanes[0].can_kill:
+        return True
+    kinds = {lane.kind for lane in executor.lanes if lane.can_kill}
+    return bool(kinds) and any(spec.executor in kinds or spec.dynamic for spec in graph.specs)
+
+
 def _snapshot(run_dir: str, sources: Callable[[], dict[str, Any]]) -> str:
     from taskflow.executors import snapshot
 
@@ -127,12 +142,6 @@ def _snapshot(run_dir: str, sources: Callable[[], dict[str, Any]]) -> str:
     with _disk():
         snapshot.write(path, found)
     return path
-
-
-def _log_level() -> int:
-    import logging
-
-    return logging.getLogger().getEffectiveLevel()
 
 
 def new_run_id() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import reprlib
+import sys
 from collections import abc
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -42,7 +43,7 @@ def text_of(value: Any) -> str:
     try:
         return str(value)
     except Exception:  # noqa: BLE001 - __str__ is user code
-        return _safe_repr(value)
+        return safe_repr(value)
 
 
 def plain(value: Any) -> Any:
@@ -53,7 +54,7 @@ def plain(value: Any) -> Any:
     try:
         return _Plainly(LARGEST).told(value)
     except Exception:  # noqa: BLE001 - too large, too deep, or an object that raises
-        return _safe_repr(value)
+        return safe_repr(value)
 
 
 class _Plainly:
@@ -80,28 +81,37 @@ class _Plainly:
             return {text_of(key): self.told(each) for key, each in parts.items()}
         if isinstance(value, (list, tuple, abc.Set)):
             return [self.told(each) for each in value]
-        return _safe_repr(value)
+        return safe_repr(value)
 
 
 def in_short(value: Any) -> str:
     """A value in one line, for people: dates, durations and choices as they are typed."""
-    return text_of(value) if isinstance(value, (Enum, *_KNOWN)) else _safe_repr(value)
+    return text_of(value) if isinstance(value, (Enum, *_KNOWN)) else safe_repr(value)
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
     """The fields of a dataclass, named tuple, or struct of msgspec, attrs or pydantic."""
-    kind = type(value)
-    if is_dataclass(kind):
-        names = [each.name for each in fields(kind) if each.init]
-    elif hasattr(kind, "__attrs_attrs__"):
-        names = [each.name for each in kind.__attrs_attrs__]
-    else:
-        known = ("_fields", "__struct_fields__", "model_fields")
-        found = next((getattr(kind, mark) for mark in known if hasattr(kind, mark)), None)
-        if found is None:
-            return None
-        names = list(found)
+    names = field_names(type(value))
+    if names is None:
+        return None
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def field_names(kind: type) -> list[str] | None:
+    """The fields that a class of such objects is made with; None for other classes."""
+    if is_dataclass(kind):
+        return [each.name for each in fields(kind) if each.init]
+    if hasattr(kind, "__attrs_attrs__"):
+        return [each.name for each in kind.__attrs_attrs__]
+    marks = ("_fields", "__struct_fields__", "model_fields")
+    return next((list(getattr(kind, mark)) for mark in marks if hasattr(kind, mark)), None)
+
+
+def cell_name(path: str) -> str:
+    """The cell of this notebook whose code has that path, such as `cell [3]`; "" for any other."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    spoken = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(path)
+    return f"cell {spoken[1].removeprefix('In')}" if spoken else ""
 
 
 def duration_text(value: timedelta) -> str:
@@ -117,7 +127,8 @@ def duration_text(value: timedelta) -> str:
     return sign + "".join(parts)
 
 
-def _safe_repr(value: Any) -> str:
+def safe_repr(value: Any) -> str:
+    """A repr in one line and not too long, whatever the object does."""
     try:
         return " ".join(_short.repr(value).split())
     except Exception:  # noqa: BLE001 - __repr__ is user code

@@ -61,8 +61,9 @@ class _Held:
         #: What the making of this one waits for, so that a circle is found and does not hang.
         self.waits_for: _Held | None = None
         self.settled: Any = None  # the event, of threads or of a loop, that it is ready or failed
+        # Of one that belongs to a loop: what asks for its end, and the task that keeps it open.
         self.over: asyncio.Event | None = None
-        self.closed: asyncio.Event | None = None
+        self.keeping: asyncio.Task[None] | None = None
 
 
 #: Where what opens and closes is called from.
@@ -77,7 +78,6 @@ _lock = threading.RLock()
 _making: contextvars.ContextVar[_Held | None] = contextvars.ContextVar("making", default=None)
 _numbers: Final = itertools.count(1)
 _here = threading.local()
-_announced: list[object] = []
 #: What a forked child must neither use nor close: it belongs to the parent.
 _inherited: list[object] = []
 
@@ -204,15 +204,12 @@ def _asking(held: _Held) -> Iterator[None]:
 
 
 def _announce() -> None:
-    """Before the first instance: see to what is left open at the end, and tell who asked."""
+    """Before the first instance: tell who asked to know."""
+    global on_first_open
     with _lock:
-        if not _announced:
-            atexit.register(_close, lambda _: True)
-            _announced.append(atexit)
-        if on_first_open is None or on_first_open in _announced:
-            return
-        _announced.append(on_first_open)
-    on_first_open()
+        announce, on_first_open = on_first_open, None
+    if announce is not None:
+        announce()
 
 
 # --- in an event loop ----------------------------------------------------------------------
@@ -224,57 +221,56 @@ async def obtain_async(
     """The instance of a key in this loop, the place of the key; like `obtain`."""
     import asyncio  # here: a worker without async tasks does without it
 
-    while True:
-        with _lock:
-            held = _held.get(key)
-            if held is not None and held.ready:
-                return held.value
-            if held is None:
-                held = _held[key] = _Held(name)
-                held.settled, held.over, held.closed = (asyncio.Event() for _ in range(3))
-                keeping = asyncio.get_running_loop().create_task(_keep_open(key, held, manager))
-                held.finish = keeping.cancel  # and a reference: a loop holds its tasks weakly
-        with _asking(held):
-            await held.settled.wait()
-        if held.ready:
+    with _lock:
+        held = _held.get(key)
+        if held is not None and held.ready:
             return held.value
-        _raise_shared(held.error)
+        if held is None:
+            held = _held[key] = _Held(name)
+            held.settled, held.over = asyncio.Event(), asyncio.Event()
+            held.keeping = asyncio.create_task(_keep_open(key, held, held.over, manager))
+    with _asking(held):
+        await held.settled.wait()
+    if held.ready:
+        return held.value
+    if isinstance(held.error, Exception):
+        raise held.error
+    # Raised as itself, an exit or a cancel would end whoever asked, or the whole loop.
+    raise ExecutorError(f"the resource {name} could not be opened: {held.error!r}") from held.error
 
 
 async def _keep_open(
-    key: Key, held: _Held, manager: Callable[[], AbstractAsyncContextManager[Any]]
+    key: Key,
+    held: _Held,
+    over: asyncio.Event,
+    manager: Callable[[], AbstractAsyncContextManager[Any]],
 ) -> None:
     """Open an instance, wait until it is to be closed, and close it, all in this one task."""
     _making.set(held)
-    assert held.closed is not None, "it was given its events"
     try:
         _announce()
         async with manager() as held.value:
             if _keep(key, held):
                 held.settled.set()
-                await _until_over(key, held)
+                await _until_over(key, held, over)
     except BaseException as error:
         if held.ready:
             _say(held, error)
         else:
-            held.error = error
-            if not isinstance(error, Exception):
-                raise
+            held.error = error  # for all who ask: raised here it would end the loop
     finally:
-        _settle(key, held)
         with _lock:
             if _held.get(key) is held:
                 del _held[key]
-        held.closed.set()
+        held.settled.set()
 
 
-async def _until_over(key: Key, held: _Held) -> None:
+async def _until_over(key: Key, held: _Held, over: asyncio.Event) -> None:
     """Wait for the end of an instance, and then for all that were opened after it."""
     import asyncio
 
-    assert held.over is not None, "it was given its events"
     try:
-        await held.over.wait()
+        await over.wait()
     except asyncio.CancelledError:  # its loop ends
         task = asyncio.current_task()
         assert task is not None, "this is a coroutine of a task"
@@ -287,12 +283,14 @@ async def _until_over(key: Key, held: _Held) -> None:
 
 
 async def _ended(held: _Held) -> None:
-    assert held.over is not None, "it was given its events"
-    assert held.closed is not None, "it was given its events"
+    import asyncio
+
+    assert held.over is not None, "it belongs to a loop"
+    assert held.keeping is not None, "it belongs to a loop"
     held.over.set()
     if not held.ready:
-        held.finish()
-    await held.closed.wait()
+        held.keeping.cancel()
+    await asyncio.wait((held.keeping,))
 
 
 # --- closing -------------------------------------------------------------------------------
@@ -312,15 +310,10 @@ async def aclose(run_id: str | None) -> None:
 
     loop = asyncio.get_running_loop()
     with _lock:
-        held = [each for key, each in _held.items() if key[::3] == (run_id, loop)]
+        opened = list(_held.items())
+    held = [each for key, each in opened if key.run_id == run_id and key.place is loop]
     for each in reversed(held):
         await _ended(each)
-
-
-def close_thread() -> None:
-    """Close what this thread has for itself; it happens by itself when the thread ends."""
-    number = this_thread()
-    _close(lambda key: key.place == number)
 
 
 def close_one(key: Key) -> None:
@@ -392,3 +385,4 @@ def _forget() -> None:
 
 
 os.register_at_fork(after_in_child=_forget)
+atexit.register(_close, lambda _: True)

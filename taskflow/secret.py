@@ -4,8 +4,9 @@
     def publish(site: str, token: Annotated[str, Secret]): ...
 
 A secret is masked by its annotation wherever parameters and inputs of tasks are shown, and its text
-wherever a run tells something: in what workers print and log, in messages and tracebacks. The value
-that a run comes to is data and stays as it is; so does what a task prints in the program's process.
+wherever a run tells something: in what workers print and log, in messages and tracebacks, in the
+value that a command prints. The value that `taskflow.run` returns is data and stays as it is; so
+does what a task prints in the program's process.
 """
 
 from __future__ import annotations

@@ -6,27 +6,28 @@ test, and are listened to, also those that the code under test starts by itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Clock, Executor, Listener
 
 
-class World(Protocol):
-    """What a test puts in place of this machine; `asked` is the executor that the run asks for."""
+class World:
+    """What a test puts in place of this machine; this one changes nothing.
+
+    `asked` is the executor that the run asks for.
+    """
 
     def clock_for(self, asked: str | Executor | None) -> Clock | None:
         """The clock of a run; None for this machine's."""
-        ...
 
     def executor_for(self, asked: str | Executor | None, graph: Graph) -> Executor | None:
         """The executor of a run; None for what it asks for."""
-        ...
 
     def listeners(self) -> list[Listener]:
         """Who listens to a run, in place of what would show it; none leave that as it is."""
-        ...
+        return []
 
 
 #: The worlds that tests of this process are in; the last one counts.

@@ -47,6 +47,7 @@ SITEMAPS = [
 ]
 
 
+@pytest.mark.ring_programs
 def test_hello_counts_the_primes(tmp_path):
     """The first program of the README prints the true number of primes below 200,000."""
     assert run("hello.py", cwd=tmp_path) == "17984 primes\n"
@@ -85,6 +86,7 @@ def test_scraping_extracts_the_articles_and_nothing_around_them(scraped):
             assert each["text"].split() == article.split()
 
 
+@pytest.mark.ring_programs
 def test_scraping_tries_again_only_what_may_be_different_the_next_time(tmp_path):
     """A page that fails once is asked for twice; one that is gone, once; a forbidden one, never.
 
@@ -99,6 +101,7 @@ def test_scraping_tries_again_only_what_may_be_different_the_next_time(tmp_path)
     assert site.requests == expected
 
 
+@pytest.mark.ring_programs
 def test_scraping_goes_on_when_one_of_several_sites_is_not_there(tmp_path):
     """The pages of the others are all saved, and of the unreachable one the reason."""
     with local_site.serve(delay_seconds=0) as site, local_site.serve(delay_seconds=0) as other:
@@ -113,6 +116,7 @@ def test_scraping_goes_on_when_one_of_several_sites_is_not_there(tmp_path):
     assert sum(url.startswith(other.url) for url in urls) == 27
 
 
+@pytest.mark.ring_programs
 def test_the_command_line_runs_the_scraper_too(tmp_path):
     """`taskflow run FILE:NAME --domain URL` saves what the script saves."""
     program = "import sys; from taskflow.cli.main import main; sys.exit(main())"

@@ -41,7 +41,7 @@ def _forget():
     log.clear()
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(params=["inline", pytest.param("processes", marks=pytest.mark.ring_programs)])
 def run(request):
     """Runs a pipeline in this process, and in two others."""
 

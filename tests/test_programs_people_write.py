@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(params=["inline", pytest.param("processes", marks=pytest.mark.ring_programs)])
 def run(request):
     """Runs a pipeline in this process, and in two others."""
 

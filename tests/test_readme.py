@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import taskflow
 from taskflow.cli.main import COMMANDS
 
@@ -33,6 +35,7 @@ def test_the_first_program_is_the_first_example() -> None:
     assert example.endswith(blocks("python")[0])
 
 
+@pytest.mark.ring_programs
 def test_the_first_program_prints_what_the_readme_shows() -> None:
     """The output under the program is its output."""
     shown = re.search(r"\$ python examples/hello.py\n(.*)\n", README)

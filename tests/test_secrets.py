@@ -74,7 +74,9 @@ def run_of(executor="inline", **params):
     return run, heard.events
 
 
-@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize(
+    "executor", ["inline", pytest.param("processes", marks=pytest.mark.ring_programs)]
+)
 def test_nothing_that_a_run_tells_holds_a_secret(executor):
     """Not parameters, prints, messages, tracebacks, inputs, nor the error of the run."""
     run, events = run_of(executor, token=TOKEN, login=Login("robert", "swordfish"))
@@ -131,14 +133,13 @@ def test_the_value_of_a_run_is_data() -> None:
         list[Login],
         Keys,
     ],
-    ids=str,
 )
 def test_a_type_is_secret_wherever_the_mark_stands(hint):
     """Around it, inside it, in a field of it, behind another name."""
     assert is_secret(hint)
 
 
-@pytest.mark.parametrize("hint", [str, list[int], Tree, Any, int | None, None, "x"], ids=str)
+@pytest.mark.parametrize("hint", [str, list[int], Tree, Any, int | None, None, "x"])
 def test_other_types_are_not(hint):
     """Also such as hold themselves."""
     assert not is_secret(hint)
@@ -155,7 +156,6 @@ def test_other_types_are_not(hint):
         (list[Login] | None, [Login("u", "s"), Login("v", "t")], ("s", "t")),
         (Keys, {"public": "p", "private": "s"}, ("s",)),
     ],
-    ids=str,
 )
 def test_the_secrets_in_a_value_are_those_that_are_marked(hint, value, secrets):
     """Whatever they are inside of."""
@@ -171,7 +171,6 @@ def test_the_secrets_in_a_value_are_those_that_are_marked(hint, value, secrets):
         (Login, TOKEN),
         (Login, {"user": "u", "password": 3.25}),
     ],
-    ids=str,
 )
 def test_a_secret_that_does_not_fit_is_refused_without_being_shown(hint, value):
     """The message says what was expected, and nothing of what came."""

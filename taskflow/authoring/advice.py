@@ -1,8 +1,12 @@
-"""What to write instead of using a future as a value, and which uses Python reports to it."""
+"""What to write instead: of a future used as a value, and of a name that does not exist."""
 
 from __future__ import annotations
 
-from typing import Final
+import difflib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 #: What to write instead, by kind of misuse; {f} is the future as the user would write it.
 FIXES: Final = {
@@ -127,3 +131,11 @@ UNARY: Final = ("neg", "pos", "abs", "invert")
 
 #: Methods of the futures of other libraries, which people try.
 WAITING: Final = frozenset({"result", "compute", "wait", "done"})
+
+
+def near(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """`; did you mean ...?` if some known name is close; two, if both may well be meant."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 2, 0.75)
+    close = close or difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {' or '.join(map(shown, close))}?" if close else ""

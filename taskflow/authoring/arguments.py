@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from taskflow.authoring.tracing import Trace
-    from taskflow.call import Value
     from taskflow.graph.graph import Ref
 
 #: From here on a constant is kept apart and, if it is passed again, only once.
@@ -35,7 +34,6 @@ FUTURES: Final = frozenset({Future, MapFuture, OutcomeFuture, InputFuture, Handl
 #: Containers of an argument in which forgotten parentheses are looked for, and how far.
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset, dict})
 _LOOKED_AT: Final = 100
-
 
 _PLAIN_DATA: Final = (
     "values travel to other processes: pass plain data (a path, a URL, an id), and open "
@@ -73,10 +71,7 @@ class Taker:
         self._base = 0
         self.reducers: dict[type, Callable[[Any], Any]] = {
             **copyreg.dispatch_table,
-            Future: self._reduce,
-            MapFuture: self._reduce,
-            OutcomeFuture: self._reduce,
-            InputFuture: self._reduce,
+            **dict.fromkeys(FUTURES, self._reduce),
             Handle: lambda handle: (same, (handle._structure,)),
             # cloudpickle would read it to its end and send the text.
             io.TextIOWrapper: _refuse_file,
@@ -90,93 +85,77 @@ class Taker:
         mapped: tuple[int | str, ...] = (),
     ) -> tuple[bytes, tuple[Ref, ...]]:
         """The payload and inputs of a call; `mapped` are the slots of a map's own arguments."""
-        placed: list[Any] = list(args)
-        named = dict(kwargs)
+        given: dict[int | str, Any] = dict(enumerate(args))
+        given.update(kwargs)
         slots: list[int | str] = list(mapped)
         inputs: list[Ref] = []
         plain = True
-        for where, value in _positions(args, kwargs):
+        for where, value in given.items():
             kind = type(value)
             if kind in SCALARS:
                 continue
             if kind in FUTURES and isinstance(value := unwrapped(value), Future):
                 slots.append(where)
                 inputs.append(self.ref(value))
-                self._put(placed, named, where, None)
+                given[where] = None
             else:
                 plain = False
-                self._put(placed, named, where, value)
+                given[where] = value
         if plain:
-            return self._intern(pickle.dumps((tuple(placed), named, tuple(slots)), 5)), tuple(
-                inputs
-            )
-        return self._take_deep(placed, named, slots, inputs, called)
-
-    @staticmethod
-    def _put(placed: list[Any], named: dict[str, Any], where: int | str, value: Any) -> None:
-        if isinstance(where, int):
-            placed[where] = value
-        else:
-            named[where] = value
+            payload = pickle.dumps(_arguments(given, slots), 5)
+            return self._interned.setdefault(payload, payload), tuple(inputs)
+        return self._take_deep(given, slots, inputs, called)
 
     def _take_deep(
         self,
-        placed: list[Any],
-        named: dict[str, Any],
+        given: dict[int | str, Any],
         slots: list[int | str],
         inputs: list[Ref],
         called: Called,
     ) -> tuple[bytes, tuple[Ref, ...]]:
         """Take arguments that are more than scalars and futures."""
         if not called.takes_functions:
-            for _, value in _positions(placed, named):
+            for value in given.values():
                 self.refuse_uncalled(value, called.short)
-        payload, holes = self._pickled(placed, named, slots, called)
+        payload, holes = self._pickled(given, slots, called)
         if len(payload) < CONSTANT_BYTES:
             return payload, (*inputs, *holes)
         before = len(slots)
-        for where, value in _positions(placed, named):
+        for where, value in given.items():
             constant = None if type(value) in SCALARS else self._constant(value)
             if constant is not None:
                 slots.append(where)
                 inputs.append(constant)
-                self._put(placed, named, where, None)
-        if len(slots) == before:
-            return payload, (*inputs, *holes)
-        payload, holes = self._pickled(placed, named, slots, called)
+                given[where] = None
+        if len(slots) > before:
+            payload, holes = self._pickled(given, slots, called)
         return payload, (*inputs, *holes)
 
     def _pickled(
-        self, placed: list[Any], named: dict[str, Any], slots: list[int | str], called: Called
+        self, given: dict[int | str, Any], slots: list[int | str], called: Called
     ) -> tuple[bytes, list[Ref]]:
         self._holes, self._base = {}, len(slots)
-        arguments = (tuple(placed), named, tuple(slots))
         try:
-            return dumps(arguments, None, self.reducers), [ref for _, ref in self._holes.values()]
+            payload = dumps(_arguments(given, slots), None, self.reducers)
         except TaskflowError:
             raise
         except Exception as error:
-            raise ArgumentError(self._why(placed, named, called, error)) from error
+            raise ArgumentError(self._why(given, called, error)) from error
+        return payload, [ref for _, ref in self._holes.values()]
 
-    def _why(
-        self, placed: list[Any], named: dict[str, Any], called: Called, error: Exception
-    ) -> str:
-        for where, value in _positions(placed, named):
+    def _why(self, given: dict[int | str, Any], called: Called, error: Exception) -> str:
+        why, advice = f"its arguments cannot be pickled together: {error}", _PLAIN_DATA
+        for where, value in given.items():
             text = f"argument {where + 1}" if isinstance(where, int) else f"argument {where}"
             if isinstance(called, Structure):
                 text = "the value"
             try:
                 dumps(value, None, self.reducers)
             except Exception as culprit:  # noqa: BLE001 - this is the one
+                why = why_unpicklable(value, text, culprit, self.reducers)
                 advice = _AS_LIST if isinstance(value, Iterator) else _PLAIN_DATA
-                return (
-                    f"{called.short}: {why_unpicklable(value, text, culprit, self.reducers)}\n"
-                    f"  here: {self._trace.shown_here()}\n  {advice}"
-                )
-        return (
-            f"{called.short}: its arguments cannot be pickled together: {error}\n"
-            f"  here: {self._trace.shown_here()}\n  {_PLAIN_DATA}"
-        )
+                break
+        return f"{called.short}: {why}\n  here: {self._trace.shown_here()}\n  {advice}"
 
     def refuse_uncalled(self, value: Any, name: str) -> None:
         """Raise if an argument is a task, or holds one: somebody forgot the parentheses."""
@@ -206,14 +185,10 @@ class Taker:
         index = self._constants.get(digest.digest())
         if index is None:
             index = self._constants[digest.digest()] = len(self._trace.graph.constants)
-            self._trace.graph.constants.append(self.encoded(value))
+            directory = self._trace.directory
+            stored = encode(value, directory, self.reducers) if directory else None
+            self._trace.graph.constants.append(stored or dumps(value, None, self.reducers))
         return Const(index)
-
-    def encoded(self, value: Any) -> Value:
-        """A constant as a value, in a file when it is large and the trace has a directory."""
-        if self._trace.directory:
-            return encode(value, self._trace.directory, self.reducers)
-        return dumps(value, None, self.reducers)
 
     def structure(self, value: Any, name: str) -> tuple[bytes, tuple[Ref, ...]]:
         """A structure of futures and constants as the payload of one argument."""
@@ -255,14 +230,14 @@ class Taker:
         dumps(value, None, self.reducers)
         return len(self._holes)
 
-    def _intern(self, payload: bytes) -> bytes:
-        return self._interned.setdefault(payload, payload)
 
-
-def _positions(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[int | str, Any]]:
-    """Arguments with their position or name."""
-    yield from enumerate(list(args))
-    yield from list(kwargs.items())
+def _arguments(
+    given: dict[int | str, Any], slots: list[int | str]
+) -> tuple[tuple[Any, ...], dict[str, Any], tuple[int | str, ...]]:
+    """What a payload holds: arguments by position, by name, and which of them are inputs."""
+    args = tuple(value for where, value in given.items() if isinstance(where, int))
+    named = {where: value for where, value in given.items() if isinstance(where, str)}
+    return args, named, tuple(slots)
 
 
 def _refuse_file(file: Any) -> NoReturn:

@@ -62,10 +62,11 @@ def flatten(lists: Iterable[Iterable[T]]) -> list[T]:
             f"flatten() takes a map or a list of lists, not {plain!r}\n  here: {shown(here())}\n"
             "  write flatten(list(xs))"
         )
-    if trace is None or (not isinstance(plain, Future) and not _has_futures(plain)):
+    if trace is None or not (isinstance(plain, Future) or _has_futures(plain)):
         return [element for each in lists for element in each]
-    flat: Any = flatten_map(trace, plain)
-    return _helper(trace, plain, _flatten) if flat is None else flat  # type: ignore[return-value] # as above
+    if isinstance(plain, MapFuture):
+        return flatten_map(trace, plain)  # type: ignore[return-value] # as above
+    return _helper(trace, plain, _flatten)  # type: ignore[return-value] # as above
 
 
 def order(*steps: Any) -> None:
@@ -158,11 +159,11 @@ def _flatten(lists: list[list[Any]]) -> list[Any]:
 
 def _helper(trace: Trace, value: Any, function: Callable[[list[Any]], list[Any]]) -> Future:
     """A call of one of our own functions, shown as part of the construct, not as a task."""
-    from taskflow.authoring.task import Task, checked_options
+    from taskflow.authoring.options import Options
+    from taskflow.authoring.task import Task
 
     name = function.__name__.strip("_")
-    definition = Task(function, checked_options({"name": f"taskflow.{name}"}, "task"))
+    definition = Task(function, Options(name=f"taskflow.{name}"))
     definition.name = f"taskflow:{name}"
-    definition.origin = function
     payload, inputs = trace.taker.structure(value, name)
     return Future(trace, trace.add(GATHER, definition, payload, inputs))

@@ -25,7 +25,6 @@ from __future__ import annotations
 import json
 import operator
 import os
-import reprlib
 import types
 import typing
 from collections import abc, deque
@@ -37,9 +36,11 @@ from itertools import repeat
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Union
 
-from taskflow.authoring.signatures import STARS, is_record, keys_signature, resolved_signature
-from taskflow.authoring.wording import bounds, near, type_text, written
-from taskflow.plain import text_of
+from taskflow.authoring.advice import near
+from taskflow.authoring.signatures import STARS, keys_signature, resolved_signature
+from taskflow.authoring.wording import bounds, type_text, written
+from taskflow.authoring.words import Fields
+from taskflow.plain import field_names, safe_repr, text_of
 from taskflow.policies import seconds
 from taskflow.secret import MASK, is_secret
 
@@ -77,7 +78,7 @@ def convert(value: Any, hint: Any) -> Any:
     if issubclass(origin, Enum):
         by_value = {text_of(member.value): member for member in origin}
         return _chosen(value, by_value | dict(origin.__members__), hint)
-    return _record(value, origin) if is_record(origin) else _scalar(value, origin)
+    return _scalar(value, origin) if field_names(origin) is None else _record(value, origin)
 
 
 def read(given: Mapping[str, Any], signature: inspect.Signature) -> tuple[dict[str, Any], Problems]:
@@ -87,7 +88,9 @@ def read(given: Mapping[str, Any], signature: inspect.Signature) -> tuple[dict[s
     for name, value in given.items():
         try:
             if name in known:
-                values[name] = _inside(name, value, known[name].annotation)
+                below = known[name].default
+                whole = value.over(below) if isinstance(value, Fields) else value
+                values[name] = _inside(name, whole, known[name].annotation)
             else:
                 problems.append((str(name), f"unknown{near(str(name), known)}"))
         except Refused as refused:
@@ -110,19 +113,12 @@ def _inside(step: str, value: Any, hint: Any) -> Any:
 
 
 def _refuse(hint: Any, value: Any, remark: str = "") -> NoReturn:
-    got = "None" if value is None else f"{_shown(value)} ({type(value).__name__})"
+    got = "None" if value is None else f"{safe_repr(value)} ({type(value).__name__})"
     if isinstance(value, str) and not remark and (example := written(hint)):
         remark = f"; write it as {example}"
     if is_secret(hint):
         got, remark = MASK, ""
     raise Refused(("", f"expected {type_text(hint)}, got {got}{remark}"))
-
-
-def _shown(value: Any) -> str:
-    try:
-        return _SHORT.repr(value)
-    except Exception:  # noqa: BLE001 - __repr__ is user code
-        return "something without a repr"
 
 
 def _is_a(value: Any, kind: type) -> bool:
@@ -219,6 +215,9 @@ def _from_text(text: str, hint: Any, origin: Any) -> Any:
         return _elements([text], hint, origin)
     except Refused:
         if "," not in text or text.lstrip().startswith(("[", "{")):
+            args = typing.get_args(hint)
+            if origin is tuple and len(args) > 1 and args[-1] is not Ellipsis:
+                _refuse(hint, text, f"; write it as JSON: [{', '.join(['...'] * len(args))}]")
             raise
     return _elements([part.strip() for part in text.split(",")], hint, origin)
 
@@ -333,5 +332,3 @@ _COLLECTIONS: Final[dict[Any, Callable[[list[Any]], Any]]] = {
 }
 #: Of these, an unannotated parameter's default says how its text is read.
 READABLE: Final = {*_READERS, *_COLLECTIONS, dict} - {types.NoneType}
-_SHORT: Final = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80

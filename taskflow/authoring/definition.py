@@ -10,8 +10,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
+from taskflow.authoring.advice import near
 from taskflow.authoring.future import Future
-from taskflow.authoring.options import Options, as_tuple, near
+from taskflow.authoring.options import CALL_NAMES, Options, as_tuple, placed
 from taskflow.authoring.returns import Outputs, arity_of, return_hint
 from taskflow.authoring.where import here, short_path, shown
 from taskflow.call import Code
@@ -23,8 +24,6 @@ from taskflow.values import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-
-OPTION_NAMES: Final = frozenset(field.name for field in dataclasses.fields(Options))
 #: How a task is given to a task.
 FUNCTIONS_WELCOME: Final = (
     "a task that does take functions says so in its signature: def apply(f: Callable[..., int], x)"
@@ -46,18 +45,21 @@ STAND_INS: Final[list[StandIn]] = []
 class Definition:
     """A function that can be called in a trace: a task, or a pipeline."""
 
-    dynamic = False
-    max_depth = 100
-    max_tasks = 1_000_000
-
     fn: Callable[..., Any]
     chosen: Options
     #: What should have been written where one of these stands in place of its call.
     __taskflow_uncalled__ = "a call, {0.short}(...),"
     __taskflow_hint__ = FUNCTIONS_WELCOME
 
-    def _set_up(self, fn: Callable[..., Any], chosen: Options, word: str) -> None:
+    #: What kind of method the function is, if it is one of a class and not of its instances.
+    method_of: type | None = None
+
+    def _set_up(self, fn: Any, chosen: Options, word: str) -> None:
+        if isinstance(fn, (classmethod, staticmethod)):
+            self.method_of, fn = type(fn), fn.__func__
         check_function(fn, word)
+        if self.method_of is None:
+            _refuse_classmethod_above(fn, word)
         self.fn = fn
         self.chosen = chosen
         #: What this was made from; copies made by `.options()` have the same.
@@ -75,14 +77,20 @@ class Definition:
                 "  defaults are made once, futures belong to one trace: pass it at the call"
             )
 
+    def _first_argument(self, instance: Any, owner: type | None) -> Any:
+        """What calls get first when this is read off an instance or its class; None: nothing."""
+        if self.method_of is staticmethod:
+            return None
+        return owner if self.method_of is classmethod else instance
+
     # --- options ---
 
-    def _with(self, changes: Mapping[str, Any], names: Collection[str] = OPTION_NAMES) -> Self:
+    def _with(self, changes: Mapping[str, Any], names: Collection[str] = CALL_NAMES) -> Self:
         """A copy with other options, of those that are known by name."""
         for name in changes:
             if name not in names:
                 raise DefinitionError(
-                    f"{self.short}.options has no {name!r}{near(name, names)}\n"
+                    f"{self.short}.options has no {name!r}{near(name, names, repr)}\n"
                     "  engine options go into .options(...), the function's own arguments into "
                     "the call"
                 )
@@ -90,15 +98,15 @@ class Definition:
         copy.__dict__.update(self.__dict__)
         if "after" in changes:
             changes = {**changes, "after": (changes["after"],)}
-        copy.chosen = self.chosen.changed(changes)
+        copy.chosen = placed(lambda: self.chosen.changed(changes), f"{self.short}.options: ")
         if copy.chosen.name:
             copy.short = copy.name = copy.chosen.name
         return copy
 
     @property
-    def after(self) -> Any:
-        """What calls of this wait for, beside their arguments."""
-        return self.chosen.after
+    def dynamic(self) -> bool:
+        """Whether it is a pipeline that is traced while running, when its arguments are known."""
+        return self.chosen.dynamic
 
     # --- signature ---
 
@@ -133,10 +141,10 @@ class Definition:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
             unknown = [name for name in kwargs if name not in self.signature.parameters]
-            hint = near(unknown[0], self.signature.parameters) if unknown else ""
+            hint = near(unknown[0], self.signature.parameters, repr) if unknown else ""
             if unknown and unknown[0] not in str(error):  # Python tells first what is missing
                 hint = f"; {unknown[0]!r} is unknown{hint}"
-            option = next((name for name in unknown if name in OPTION_NAMES), None)
+            option = next((name for name in unknown if name in CALL_NAMES), None)
             if option:
                 hint = f"; for the engine's option write {self.short}.options({option}=...)(...)"
             raise DefinitionError(
@@ -206,9 +214,9 @@ class Definition:
             retry=dataclasses.replace(policy, on=None),
             timeout=timeout,
             trigger_rule=chosen.trigger_rule,
-            dynamic=self.dynamic,
-            max_depth=self.max_depth,
-            max_tasks=self.max_tasks,
+            dynamic=chosen.dynamic,
+            max_depth=chosen.max_depth,
+            max_tasks=chosen.max_tasks,
             limits=limits,
             rates=rates,
             priority=chosen.priority,
@@ -259,19 +267,25 @@ class Definition:
 
 
 #: Computed at first use; what a copy in another process computes again.
-_CACHED = frozenset({"signature", "_quick", "returns", "takes_functions", "parameters"})
+_CACHED = frozenset(
+    {"signature", "_quick", "_changeable", "returns", "takes_functions", "parameters"}
+)
 
 
 def check_function(fn: Any, word: str) -> None:
     """Raise for what `@task` and `@pipeline` cannot decorate, with the right order."""
     if hasattr(type(fn), "__taskflow_uncalled__"):
         raise DefinitionError(f"@{word} over {fn!r}: decorate the plain function once")
-    if isinstance(fn, (classmethod, staticmethod, property)):
-        kind = type(fn).__name__
-        raise DefinitionError(f"write @{kind} above @{word}, or leave @{kind} out: {fn!r}")
+    if isinstance(fn, property):
+        raise DefinitionError(f"write @property above @{word}, or leave @property out: {fn!r}")
     if isinstance(fn, type):
         raise DefinitionError(f"@{word} decorates functions and methods, not the class {fn!r}")
-    if word == "pipeline" and (inspect.iscoroutinefunction(fn) or _is_generator(fn)):
+    waits_or_yields = (
+        inspect.iscoroutinefunction(fn)
+        or inspect.isgeneratorfunction(fn)
+        or inspect.isasyncgenfunction(fn)
+    )
+    if word == "pipeline" and waits_or_yields:
         raise DefinitionError(
             f"the body of a @pipeline is a plain function, without async and yield: {fn!r}\n"
             "  what waits or yields goes into a @task"
@@ -280,8 +294,20 @@ def check_function(fn: Any, word: str) -> None:
         raise DefinitionError(f"@{word} decorates a function, not {fn!r}; options are keywords")
 
 
-def _is_generator(fn: Any) -> bool:
-    return inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn)
+def _refuse_classmethod_above(fn: Any, word: str) -> None:
+    """Raise for `@classmethod` over `@task`: since Python 3.13 it hides all but the call.
+
+    It does not ask what it decorates, so the name of the first parameter has to tell.
+    """
+    if not inspect.isfunction(fn):
+        return
+    where, code = fn.__qualname__.rpartition(".")[0], fn.__code__
+    is_method = where and not where.endswith("<locals>") and code.co_argcount
+    if is_method and code.co_varnames[0] == "cls":
+        raise DefinitionError(
+            f"{fn.__qualname__} takes the class: write @{word} above @classmethod, which would "
+            "hide .map and .options from callers if it stood above"
+        )
 
 
 def _is_for_functions(annotation: Any) -> bool:

@@ -1,19 +1,29 @@
-"""Defaults that a call made: `since=date.today()` is the day on which the file was imported."""
+"""Defaults are made once, when a file is imported: what that means for the runs after it.
+
+`since=date.today()` stays the day of the import, of which a warning tells; what a body appends to
+the default of `found=[]` stays in that run, since each gets a copy.
+"""
 
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import re
 import warnings
+from collections import deque
 from contextlib import suppress
 from linecache import getlines
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
+from taskflow.plain import fields_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: Containers; a tuple may hold others.
+_CHANGEABLE: Final = (list, dict, set, tuple, bytearray, deque)
 #: Functions that give another value each time; a call of another one gives a constant, as a rule.
 _CHANGING: Final = frozenset(
     (
@@ -23,6 +33,20 @@ _CHANGING: Final = frozenset(
     )
 )
 _CALLED: Final = re.compile(rf"\b({'|'.join(_CHANGING)})\s*\(")
+
+
+def fresh(default: Any) -> Any:
+    """A copy of a default that a run might change; anything else as it is.
+
+    Objects other than containers and those of fields stay themselves: some are marks such as
+    `MISSING = object()`, which a body recognises by `is`.
+    """
+    if not isinstance(default, _CHANGEABLE) and fields_of(default) is None:
+        return default
+    try:
+        return copy.deepcopy(default)
+    except Exception:  # noqa: BLE001 - a stranger's object inside that refuses to be copied
+        return default
 
 
 def warn_of_calls(fn: Callable[..., Any], name: str) -> None:

@@ -7,14 +7,14 @@ that cannot work, and what to write instead. Undetectable, because Python asks n
 
 from __future__ import annotations
 
-import difflib
 import pickle
 import sys
 from opcode import opmap
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from taskflow.authoring import advice, returns
-from taskflow.authoring.where import here, name_here, shown
+from taskflow.authoring.advice import near
+from taskflow.authoring.where import helper_given, here, name_here, shown
 from taskflow.errors import ArgumentError, FutureAttributeError, FutureError
 from taskflow.graph.graph import MAP, OUTCOME, VALUE, Link
 
@@ -41,6 +41,9 @@ class Future:
     """
 
     __slots__ = ("_node", "_path", "_returns", "_trace")
+    #: How its value is taken, and what helps who wants a field of it.
+    _take = VALUE
+    _field_fix = "field"
     #: Typed parameters let futures pass without looking at them.
     __taskflow_lazy__ = True
 
@@ -51,10 +54,6 @@ class Future:
         self._node = node
         self._path = path
         self._returns = hint
-
-    @property
-    def _take(self) -> str:
-        return VALUE
 
     def _ref(self) -> Ref:
         """What stands for this future in the graph."""
@@ -101,10 +100,9 @@ class Future:
     def _refuse_attribute(self, name: str) -> NoReturn:
         words, fields = {"name": name}, returns.fields_of(self._returns)
         if fields:
-            close = difflib.get_close_matches(name, fields, 1)
-            words["cls"] = returns.plain(self._returns).__name__
+            words["cls"] = returns.bare(self._returns).__name__
             words["fields"] = ", ".join(sorted(fields))
-            words["near"] = f"; did you mean .{close[0]}?" if close else ""
+            words["near"] = near(name, fields, ".{}".format)
         if name in advice.WAITING:
             fix = "await"
         elif fields:
@@ -113,10 +111,6 @@ class Future:
             is_method = any(hasattr(kind, name) for kind in (str, list, dict, set))
             fix = "method" if is_method else self._field_fix
         self._refuse(f"its attribute `.{name}` was read", fix, FutureAttributeError, **words)
-
-    @property
-    def _field_fix(self) -> str:
-        return "field"
 
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
         return Future(self._trace, self._node, (*self._path, step), hint)
@@ -215,6 +209,8 @@ class Future:
         name = self._name()
         fix, written = self._advised(fix, name_here(self))
         instead = advice.FIXES[fix].format(f=written, task=self._task(), **words)
+        if helper := helper_given(self):
+            instead += f"\n             or is `{helper}` meant to be a @task?"
         raise error(
             f"the future of `{name}` is not a value yet: {deed}\n"
             f"  here:      {shown(here())}\n"
@@ -231,18 +227,15 @@ def _whole(future: Future) -> str:
 class MapFuture(Future):
     """The future of a map: one value for each element; passed to a task it is their list."""
 
-    __slots__ = ("_count", "_how")
+    __slots__ = ("_count", "_take")
+    _field_fix = "element"
 
     def __init__(
-        self, trace: Trace, node: int, hint: Any, count: int | None, how: str = VALUE
+        self, trace: Trace, node: int, hint: Any, count: int | None, take: str = VALUE
     ) -> None:
         super().__init__(trace, node, (), hint)
         self._count = count
-        self._how = how
-
-    @property
-    def _take(self) -> str:
-        return self._how
+        self._take = take
 
     def __getitem__(self, key: Any) -> Any:
         count = self._arity()
@@ -254,30 +247,23 @@ class MapFuture(Future):
             )
         return super().__getitem__(key)
 
-    @property
-    def _field_fix(self) -> str:
-        return "element"
-
     def _advised(self, fix: str, held: str) -> tuple[str, str]:
         return "elements" if fix in advice.OF_MANY else fix, held or _whole(self)
 
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
-        if self._how != VALUE:
+        if self._take != VALUE:
             self._refuse("an item of its successes or outcomes was taken", "pick")
         return super()._part(step, hint)
 
     def _arity(self) -> int | None:
-        return self._count if self._how == VALUE else None
+        return self._count if self._take == VALUE else None
 
 
 class OutcomeFuture(Future):
     """A future taken as its value or its `Failure`."""
 
     __slots__ = ()
-
-    @property
-    def _take(self) -> str:
-        return OUTCOME
+    _take = OUTCOME
 
     def _part(self, step: tuple[str, Any], hint: Any) -> Future:
         self._refuse("a part of its outcome was taken, which may be a `Failure`", "pick")

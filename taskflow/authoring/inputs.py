@@ -16,7 +16,6 @@ class InputNeededError(FutureError):
         super().__init__(
             f"the value of parameter `{name}` is needed: {deed}\n  here: {shown(here())}"
         )
-        self.input_name = name
 
 
 class NoDefaultError(DefinitionError):

@@ -1,4 +1,4 @@
-"""The options of `.options(...)` by name and type, for editors and type checkers.
+"""The options of tasks and pipelines by name and type, for editors and type checkers.
 
 What they do is told where they are declared: at `@task`, `@pipeline` and `Pipeline.options`.
 """
@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     from taskflow.policies import Cache, Duration, Limit, Rate, Retry, Schedule
 
 
-class CallOptions(TypedDict, total=False):
-    """What belongs to a call: what it waits for, and how the elements of a map are named."""
-
-    after: Any
-    key: Callable[..., Any] | None
-
-
-class TaskOptions(CallOptions, total=False):
-    """The options of a task."""
+class TaskOptions(TypedDict, total=False):
+    """The options of `@task`."""
 
     retries: int
     retry_delay: Duration
@@ -46,8 +39,15 @@ class TaskOptions(CallOptions, total=False):
     tags: str | Iterable[str]
 
 
-class PipelineOptions(CallOptions, total=False):
-    """The options of a pipeline, and how a run of it runs."""
+class CallOptions(TaskOptions, total=False):
+    """And of a call: what it waits for, and how the elements of a map are named."""
+
+    after: Any
+    key: Callable[..., Any] | None
+
+
+class PipelineOptions(TypedDict, total=False):
+    """The options of `@pipeline`."""
 
     schedule: str | Schedule | Sequence[str | Schedule] | None
     timezone: str | None
@@ -66,6 +66,13 @@ class PipelineOptions(CallOptions, total=False):
     max_depth: int
     max_tasks: int
     name: str | None
+
+
+class RunOptions(PipelineOptions, total=False):
+    """And of a pipeline as it runs, or is nested."""
+
+    after: Any
+    key: Callable[..., Any] | None
     executor: str | Executor | None
     workers: int | None
     store: Any

@@ -8,7 +8,6 @@ neighbours work as they do under `python FILE`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import os
@@ -17,11 +16,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from taskflow.authoring.advice import near
 from taskflow.errors import ImportEnded, LoadError
 from taskflow.importing import importing
 
 if TYPE_CHECKING:
-    from types import FrameType, ModuleType, TracebackType
+    from types import ModuleType
 
 #: Modules of the standard library that no other module imports: a file may well bear their names.
 _UNUSED: Final = {"antigravity", "idlelib", "lib2to3", "test", "this", "turtle", "turtledemo"}
@@ -95,7 +95,8 @@ def _checked(path: Path) -> Path:
         some = f"; it holds {', '.join(files[:6])}" if files else ""
         raise LoadError(f"{path} is a folder, not a file of pipelines{some}")
     if not file.exists():
-        raise LoadError(f"there is no file {path}{_near_file(file)}")
+        meant = near(file.name, [each.name for each in file.parent.glob("*.py")])
+        raise LoadError(f"there is no file {path}{meant}")
     if file.suffix == ".ipynb":
         raise LoadError(f"{path} is a notebook: call taskflow.run in it, or save it as a .py file")
     if file.suffix != ".py":
@@ -107,14 +108,6 @@ def _checked(path: Path) -> Path:
             f" stands before the dot for a package; rename it, for example to {better}"
         )
     return file
-
-
-def _near_file(file: Path) -> str:
-    if file.with_name(file.name + ".py").exists():
-        return f"; did you mean {file.name}.py?"
-    names = [each.name for each in file.parent.glob("*.py")] if file.parent.is_dir() else []
-    near = difflib.get_close_matches(file.name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _refuse_taken_name(file: Path, name: str, known: ModuleType | None) -> None:
@@ -157,30 +150,21 @@ def _imported(file: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except ImportEnded as ended:
         if module is None:  # it stands in an __init__.py above the file
-            raise LoadError(_unguarded(ended, file)) from None
-        _keep(module, ended)
+            raise LoadError(
+                f"{_shown(file)} cannot be imported: {_said(ended)}; put the call under "
+                '`if __name__ == "__main__":`'
+            ) from None
+        setattr(module, _ENDED, _place_of(ended))
+        sys.stderr.write(f"{_said(ended)}; the import ended there\n")
     except KeyboardInterrupt:
         sys.modules.pop(name, None)
         raise
     except BaseException as error:
         sys.modules.pop(name, None)
-        raise LoadError(_told(error, file, name)) from error
+        raise LoadError(_told(error, file)) from error
     if package is not None:
         setattr(package, last, module)
     return module
-
-
-def _keep(module: ModuleType, ended: ImportEnded) -> None:
-    place = _place_of(ended)
-    setattr(module, _ENDED, place)
-    sys.stderr.write(f"{_said(ended)}; the import ended there\n")
-
-
-def _unguarded(ended: ImportEnded, file: Path) -> str:
-    return (
-        f"{_shown(file)} cannot be imported: {_said(ended)};"
-        ' put the call under `if __name__ == "__main__":`'
-    )
 
 
 def _said(ended: ImportEnded) -> str:
@@ -190,23 +174,16 @@ def _said(ended: ImportEnded) -> str:
 
 def _place_of(error: BaseException) -> str:
     """The innermost line of the user's code that an error came through."""
-    place = "?"
-    tb = error.__traceback__
-    while tb is not None:
-        if _is_users(tb):
-            place = f"{_shown(tb.tb_frame.f_code.co_filename)}:{tb.tb_lineno}"
-        tb = tb.tb_next
-    return place
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_machinery(frame.filename)]
+    return f"{_shown(own[-1].filename)}:{own[-1].lineno}" if own else "?"
 
 
-def _told(error: BaseException, file: Path, name: str) -> str:
+def _told(error: BaseException, file: Path) -> str:
     """What went wrong in the file: the error as Python prints it, with the user's lines only."""
     lines = "".join(own_traceback(error)).rstrip()
     if isinstance(error, SystemExit):
         lines += '\nwhat is only for running the file goes under `if __name__ == "__main__":`'
-    hidden = _hidden_by(name, file)
-    if hidden:
-        lines += f"\nnote that the name of this file hides the installed module at {hidden}"
     return f"{_shown(file)} cannot be imported:\n{lines}"
 
 
@@ -224,27 +201,8 @@ def own_traceback(error: BaseException) -> list[str]:
     return lines if told.stack else [line for line in lines if not line.startswith("Traceback (")]
 
 
-def _is_users(tb: TracebackType) -> bool:
-    frame: FrameType = tb.tb_frame
-    return not _is_machinery(frame.f_code.co_filename)
-
-
 def _is_machinery(path: str) -> bool:
     return path.startswith((_HERE, "<frozen importlib")) or path == importlib.__file__
-
-
-def _hidden_by(name: str, file: Path) -> str:
-    """The installed module that can no longer be imported since the file bears its name."""
-    before = sys.path[:]
-    try:
-        sys.path[:] = [each for each in before if Path(each).absolute() != file.parent]
-        importlib.invalidate_caches()
-        spec = importlib.util.find_spec(name) if "." not in name else None
-    except (ImportError, ValueError):
-        return ""
-    finally:
-        sys.path[:] = before
-    return (spec.origin or "") if spec is not None else ""
 
 
 # --- finding a pipeline --------------------------------------------------------------------
@@ -257,9 +215,8 @@ def _named(module: ModuleType, name: str, every: dict[str, Any]) -> Any:
         if name in {_short(value), getattr(value, "name", None)}:
             return value
     file = _shown(module.__file__)
-    near = difflib.get_close_matches(name, every, n=1)
-    if near:
-        raise LoadError(f"{file} has no pipeline {name!r}; did you mean {near[0]}?")
+    if meant := near(name, every):
+        raise LoadError(f"{file} has no pipeline {name!r}{meant}")
     if hasattr(module, name):
         kind = type(getattr(module, name)).__name__
         raise LoadError(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import types
 from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.future import Future, MapFuture, unwrapped
 from taskflow.authoring.reading import Reader
-from taskflow.authoring.returns import element_of
+from taskflow.authoring.returns import item_of
 from taskflow.authoring.task import NO_EACH_IN_STARMAP, Each
 from taskflow.authoring.where import here, shown
 from taskflow.call import Chunk, Piece
 from taskflow.errors import ArgumentError, DefinitionError, TaskflowError
-from taskflow.executors.answering import SPLIT_ELEMENTS, refusal
+from taskflow.executors.answering import SPLIT_ELEMENTS, refusal, too_many
 from taskflow.graph.graph import (
     FLAT,
     MAP,
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from taskflow.authoring.tracing import Trace
     from taskflow.graph.graph import Ref, Source
 
-#: About what the engine keeps of each element of a map, in bytes.
-ELEMENT_BYTES: Final = 200
 #: Rows of a starmap that are looked at when it is traced; the others are when they run.
 CHECKED_ROWS: Final = 100
 
@@ -84,15 +81,11 @@ def trace_map(
     return MapFuture(trace, node, hint, known_count(spec))
 
 
-def flatten_map(trace: Trace, lists: Any) -> Any:
+def flatten_map(trace: Trace, lists: MapFuture) -> MapFuture:
     """Trace all elements of a map of lists as one map."""
-    if isinstance(lists, MapFuture):
-        take = lists._take
-        node = trace.add(
-            FLAT, None, b"", (), MapSpec((Elements(lists._node, take),)), label="flatten"
-        )
-        return MapFuture(trace, node, element_of(lists._returns), None)
-    return None
+    spec = MapSpec((Elements(lists._node, lists._take),))
+    node = trace.add(FLAT, None, b"", (), spec, label="flatten")
+    return MapFuture(trace, node, item_of(lists._returns, 0), None)
 
 
 class Sources:
@@ -220,15 +213,9 @@ def check_lengths(trace: Trace, name: str, spec: MapSpec) -> None:
 
 def check_size(trace: Trace, name: str, count: int) -> None:
     """Raise when a map has more elements than the engine could keep account of."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if count * ELEMENT_BYTES > memory:
-        raise DefinitionError(
-            f"{name}.map over {count:,} elements: a run keeps account of each, which would take "
-            f"{count * ELEMENT_BYTES >> 30:,} GB of memory, and there are {memory >> 30:,}\n"
-            f"  here: {trace.shown_here()}\n"
-            "  map over larger pieces, and loop over each inside the task: "
-            "f.map(range(0, n, 1_000_000), size=1_000_000)"
-        )
+    if refused := too_many(count):
+        why, _, remedy = refused.partition("; ")
+        raise DefinitionError(f"{name}.map over {why}\n  here: {trace.shown_here()}\n  {remedy}")
 
 
 def check_rows(
@@ -270,7 +257,14 @@ def check_keys(
     for index, row in enumerate(zip(*map(_known, spec.sources), strict=True)):
         args = row[0] if spec.star else row[: len(row) - len(names)]
         mapped = dict(zip(names, row[len(row) - len(names) :], strict=True))
-        text = str(key(*bound, *args, **constants, **mapped))
+        try:
+            text = str(key(*bound, *args, **constants, **mapped))
+        except Exception as error:
+            raise DefinitionError(
+                f"element {index} of {definition.short}.map has no key: key= raised "
+                f"{type(error).__name__}: {error}\n  here: {trace.shown_here()}\n"
+                "  make it return a text or a number for every element"
+            ) from error
         if text in seen:
             raise DefinitionError(
                 f"elements {seen[text]} and {index} of {definition.short}.map have the same "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from taskflow.authoring import keywords
+from taskflow.authoring.advice import near
+from taskflow.authoring.where import here, shown
 from taskflow.errors import DefinitionError
 from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, Schedule, seconds
 
@@ -14,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
+OptionsT = TypeVar("OptionsT", bound="Options")
+
 #: Where bodies of a task can be asked to run. Async ones share a worker unless they say so.
 _EXECUTORS: Final = ("processes", "threads")
 _CATCHUP: Final = ("none", "latest", "all")
 _OVERLAP: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
-
-
+_DURABILITY: Final = ("full", "process")
 #: The short keywords of a `Retry`.
 _RETRY_WORDS: Final = {
     "retries": "times",
@@ -56,6 +59,10 @@ class Options:
     tags: Any = ()
     after: Any = ()
     key: Callable[..., Any] | None = None
+    # of pipelines, but asked of every definition
+    dynamic: bool = False
+    max_depth: int = 100
+    max_tasks: int = 1_000_000
 
     def __post_init__(self) -> None:
         self._check_values()
@@ -65,15 +72,10 @@ class Options:
         self._check_scopes()
 
     def _check_values(self) -> None:
-        if self.trigger_rule not in TRIGGER_RULES:
-            raise DefinitionError(
-                f"trigger_rule={self.trigger_rule!r} is unknown"
-                f"{near(str(self.trigger_rule), TRIGGER_RULES)}; one of {', '.join(TRIGGER_RULES)}"
-            )
-        if self.timeout is not None and seconds(self.timeout) <= 0:
+        _check_choice("trigger_rule", self.trigger_rule, tuple(TRIGGER_RULES))
+        _check_count(self, "outputs", "max_depth", "max_tasks")
+        if self.timeout is not None and _seconds("timeout", self.timeout) <= 0:
             raise DefinitionError("timeout must be above 0")
-        if self.outputs is not None and (type(self.outputs) is not int or self.outputs < 1):
-            raise DefinitionError(f"outputs={self.outputs!r} must be a whole number, 1 or more")
         if self.key is not None and not callable(self.key):
             raise DefinitionError("key must be a function of the task's arguments")
         if self.retry is not None:
@@ -117,11 +119,8 @@ class Options:
 
     def _check_executor(self) -> None:
         """Of a task: where its bodies run."""
-        if self.executor is not None and self.executor not in _EXECUTORS:
-            raise DefinitionError(
-                f"executor={self.executor!r} of a task must be one of "
-                f"{', '.join(map(repr, _EXECUTORS))}{near(str(self.executor), _EXECUTORS)}"
-            )
+        if self.executor is not None:
+            _check_choice("executor", self.executor, _EXECUTORS)
 
     def _check_scopes(self) -> None:
         given: tuple[Limit | Rate, ...] = (*self.limits("limit"), *self.rates())
@@ -174,11 +173,12 @@ def _short(policy: Retry) -> dict[str, Any]:
     return {short: getattr(policy, name) for short, name in _RETRY_WORDS.items()}
 
 
-def near(name: str, known: Any) -> str:
-    """`; did you mean ...?` if some known name is close; two, if both may well be meant."""
-    close = difflib.get_close_matches(name, list(known), 2, 0.75)
-    close = close or difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+def placed(make: Callable[[], OptionsT], whose: str = "") -> OptionsT:
+    """What `make` makes of options; what is wrong with them is told with its place."""
+    try:
+        return make()
+    except DefinitionError as error:
+        raise DefinitionError(f"{whose}{error}\n  here: {shown(here())}") from None
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -203,9 +203,6 @@ class PipelineOptions(Options):
     on_failure: Any = None
     on_late: Any = None
     on_skipped: Any = None
-    dynamic: bool = False
-    max_depth: int = 100
-    max_tasks: int = 1_000_000
     # how a run runs; only in .options()
     workers: int | None = None
     store: Any = None
@@ -220,21 +217,12 @@ class PipelineOptions(Options):
         for name in ("fail_fast", "dynamic"):
             if type(getattr(self, name)) is not bool:
                 raise DefinitionError(f"{name}={getattr(self, name)!r} must be True or False")
-        for name, known in (("catchup", _CATCHUP), ("overlap", _OVERLAP)):
-            value = getattr(self, name)
-            if value not in known:
-                raise DefinitionError(
-                    f"{name}={value!r} is unknown{near(str(value), known)}; "
-                    f"one of {', '.join(known)}"
-                )
-        for name in ("max_active_runs", "max_depth", "max_tasks", "workers"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise DefinitionError(f"{name}={value!r} must be a whole number, 1 or more")
-        if self.durability not in {"full", "process"}:
-            raise DefinitionError(f'durability={self.durability!r} must be "full" or "process"')
+        _check_choice("catchup", self.catchup, _CATCHUP)
+        _check_choice("overlap", self.overlap, _OVERLAP)
+        _check_choice("durability", self.durability, _DURABILITY)
+        _check_count(self, "max_active_runs", "workers")
         if self.misfire_grace is not None:
-            seconds(self.misfire_grace)
+            _seconds("misfire_grace", self.misfire_grace)
         for name in ("on_success", "on_failure", "on_late", "on_skipped"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise DefinitionError(f"{name} must be a function")
@@ -243,12 +231,8 @@ class PipelineOptions(Options):
 
     def schedules(self) -> tuple[Schedule, ...]:
         """The schedules, whichever way they were written."""
-        wanted = self.schedule
-        listed = wanted if isinstance(wanted, (list, tuple)) else [wanted]
         found = []
-        for each in listed:
-            if each is None:
-                continue
+        for each in as_tuple(self.schedule):
             made = Schedule(each, timezone=self.timezone) if isinstance(each, str) else each
             if not isinstance(made, Schedule):
                 raise DefinitionError(f"schedule={each!r} must be a cron text or a Schedule(...)")
@@ -258,14 +242,33 @@ class PipelineOptions(Options):
         return tuple(found)
 
 
-#: Options that say how a run runs, not what the pipeline is: only in `.options()`.
-RUNNING_NAMES: Final = frozenset({"executor", "workers", "store", "durability", "progress"})
-#: Options of `@pipeline`.
-PIPELINE_NAMES: Final = (
-    frozenset({"timeout", "tags", "name"})
-    | {field.name for field in dataclasses.fields(PipelineOptions)}
-    - {field.name for field in dataclasses.fields(Options)}
-) - RUNNING_NAMES
+#: Options of `@task`, and of a call of one.
+TASK_NAMES: Final = keywords.TaskOptions.__optional_keys__
+CALL_NAMES: Final = keywords.CallOptions.__optional_keys__
+#: Options of `@pipeline`, and those that say how a run runs, not what the pipeline is.
+PIPELINE_NAMES: Final = keywords.PipelineOptions.__optional_keys__
+RUNNING_NAMES: Final = keywords.RunOptions.__optional_keys__ - PIPELINE_NAMES - {"after", "key"}
+
+
+def _seconds(name: str, value: Duration) -> float:
+    try:
+        return seconds(value)
+    except DefinitionError as error:
+        raise DefinitionError(f"{name}={error}") from None
+
+
+def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise DefinitionError(
+            f"{name}={value!r} is unknown{near(str(value), known, repr)}; one of {', '.join(known)}"
+        )
+
+
+def _check_count(options: Options, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and (type(value) is not int or value < 1):
+            raise DefinitionError(f"{name}={value!r} must be a whole number, 1 or more")
 
 
 def _check_schedule(schedule: Schedule) -> None:

@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.authoring.convert import READABLE, Problems, missing, read
 from taskflow.authoring.docstring import read_docstring
-from taskflow.authoring.frozen import warn_of_calls
+from taskflow.authoring.frozen import fresh, warn_of_calls
+from taskflow.authoring.returns import bare
 from taskflow.authoring.signatures import STARS, fields_signature, resolved_signature
-from taskflow.authoring.wording import bare, notes, type_text
+from taskflow.authoring.wording import notes, type_text
 from taskflow.authoring.words import texts_of
 from taskflow.errors import ParameterError
 from taskflow.plain import text_of
 from taskflow.secret import MASK, Hidden, is_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 #: Fields of fields are shown in help down to here.
 _DEEPEST = 3
+#: Letters of a signature below an error.
+_LINE = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,6 @@ class Parameters:
         values, wrong = read(placed, self.signature)
         return self._complete(values, problems + wrong)
 
-    def parse(self, words: Sequence[str]) -> dict[str, Any]:
-        """Every parameter's value for a command line such as `--depth 3 --no-strict`."""
-        return self.read(*self.texts(words))
-
     def texts(self, words: Sequence[str]) -> tuple[dict[str, Any], Problems]:
         """What a command line says of each parameter, not yet read, and what is wrong with it."""
         return texts_of(words, self._readable())
@@ -91,7 +90,7 @@ class Parameters:
             problems = [*problems, ("", f"takes {_declared(star)}, so it runs from Python only")]
         values, wrong = read(texts, self._readable())
         for where, what in wrong:
-            origin = (origins or {}).get(re.split(r"[.\[ ]", where)[0])
+            origin = (origins or {}).get(_first(where))
             problems = [*problems, (where, f"{what} ({origin})" if origin else what)]
         if partial:
             self._raise_if(problems)
@@ -165,13 +164,31 @@ class Parameters:
         self._raise_if(problems + missing({*values, *dict(problems)}, self.signature))
         bound = inspect.BoundArguments(self.signature, OrderedDict(values))
         bound.apply_defaults()
-        return dict(bound.arguments)
+        return {
+            name: value if name in values else fresh(value)
+            for name, value in bound.arguments.items()
+        }
 
     def _raise_if(self, problems: Problems) -> None:
         lines = [f"parameter {where}: {what}" if where else what for where, what in problems]
         if lines:
             told = "\n".join(f"{self.name}: {line}" for line in lines)
-            raise ParameterError(f"{told}\nsignature: {self}")
+            concerned = {_first(where) for where, _ in problems}
+            raise ParameterError(f"{told}\nsignature: {self._in_short(concerned)}")
+
+    def _in_short(self, concerned: Collection[str]) -> str:
+        """The signature in a line: of a long one what is concerned, and dots for the rest."""
+        whole = str(self)
+        if len(whole) <= _LINE:
+            return whole
+        parts: list[str] = []
+        for parameter in self.signature.parameters.values():
+            if parameter.name in concerned:
+                parts.append(_declared(parameter))
+            elif parts[-1:] != ["..."]:
+                parts.append("...")
+        line = f"{self.name}({', '.join(parts)})"
+        return line if len(line) <= _LINE else f"{line[: _LINE - 3]}..."
 
 
 def signature_of(fn: Callable[..., Any], name: str = "") -> Parameters:
@@ -179,6 +196,11 @@ def signature_of(fn: Callable[..., Any], name: str = "") -> Parameters:
     name = name or getattr(fn, "__name__", type(fn).__name__)
     warn_of_calls(fn, name)
     return Parameters(name, resolved_signature(fn), getattr(fn, "__doc__", None) or "")
+
+
+def _first(where: str) -> str:
+    """The parameter in the place of a problem: `site` of `site.tags[0]`."""
+    return re.split(r"[.\[ ]", where)[0]
 
 
 def _guessed(parameter: inspect.Parameter) -> inspect.Parameter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -16,9 +17,17 @@ from typing import (
     overload,
 )
 
+from taskflow.authoring.advice import near
 from taskflow.authoring.captured import note_futures, note_hidden_task, refuse_iterator
 from taskflow.authoring.definition import Definition
-from taskflow.authoring.options import PIPELINE_NAMES, RUNNING_NAMES, PipelineOptions, near
+from taskflow.authoring.options import (
+    PIPELINE_NAMES,
+    RUNNING_NAMES,
+    PipelineOptions,
+    as_tuple,
+    placed,
+)
+from taskflow.authoring.task import mapped
 from taskflow.authoring.tracing import Trace, active_trace, refuse_plain_call
 from taskflow.authoring.where import here, shown
 from taskflow.context import context
@@ -26,17 +35,17 @@ from taskflow.draw import Drawable
 from taskflow.errors import DefinitionError, FutureError, RunError, TaskflowError
 from taskflow.graph.graph import INPUT, Graph
 from taskflow.importing import end_import
-from taskflow.policies import Duration, Schedule, seconds
+from taskflow.policies import seconds
 
 if TYPE_CHECKING:
-    import inspect
     from collections.abc import Callable, Iterable, Sequence
 
-    from taskflow.authoring import keywords
+    from taskflow.authoring.keywords import PipelineOptions as PipelineKeywords
+    from taskflow.authoring.keywords import RunOptions
     from taskflow.authoring.parameters import Parameters
     from taskflow.context import Context
     from taskflow.handle import Run
-    from taskflow.interfaces import Executor, Listener
+    from taskflow.interfaces import Listener
     from taskflow.launch import Settings
 
 P = ParamSpec("P")
@@ -61,21 +70,6 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
     def __init__(self, fn: Callable[P, R_co], options: PipelineOptions) -> None:
         self._set_up(fn, options, "pipeline")
 
-    @property
-    def dynamic(self) -> bool:  # type: ignore[override] # a fact of the options here
-        """Whether it is traced while running, when its arguments are known."""
-        return self.chosen.dynamic
-
-    @property
-    def max_depth(self) -> int:  # type: ignore[override] # as above
-        """How deep its expansions may nest."""
-        return self.chosen.max_depth
-
-    @property
-    def max_tasks(self) -> int:  # type: ignore[override] # as above
-        """How many calls all expansions of a run may make."""
-        return self.chosen.max_tasks
-
     @functools.cached_property
     def parameters(self) -> Parameters:
         """The typed parameters, from the signature."""
@@ -83,7 +77,7 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
 
         return signature_of(self.fn, self.short)
 
-    def options(self, **changes: Unpack[keywords.PipelineOptions]) -> Self:
+    def options(self, **changes: Unpack[RunOptions]) -> Self:
         """A copy with other options: those of `@pipeline`, and how a run of it runs.
 
         `executor` ("inline", "processes", or an `Executor`), `workers`, `fail_fast`, `timeout`,
@@ -120,16 +114,9 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
 
     def map(self, *columns: Iterable[Any], **constants: Any) -> list[R_co]:
         """Run the pipeline once for each element, traced when the element is known."""
-        trace = active_trace()
-        if trace is None:
-            from taskflow.authoring.task import _map_plainly
-
-            return _map_plainly(self, (), columns, constants, star=False)
-        from taskflow.authoring.mapping import trace_map
-
         expanding = self if self.dynamic else self.options(dynamic=True)
-        mapped: Any = trace_map(trace, expanding, (), columns, constants)
-        return mapped  # type: ignore[no-any-return] # the lie of the DSL
+        values: list[R_co] = mapped(expanding, self, (), columns, constants)
+        return values
 
     @property
     def __taskflow_body__(self) -> Callable[..., Any]:
@@ -142,7 +129,7 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
         directory = f"{facts.run_dir}/values" if facts is not None and facts.run_dir else ""
         trace = Trace(self.short, directory)
         with trace.active():
-            structure = self._body(trace, args, kwargs)
+            structure = self._body(args, kwargs)
             if trace.graph.iterators:
                 raise DefinitionError(
                     f"{self.short} is traced in a worker, where no iterator can stay: "
@@ -153,22 +140,48 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
 
     def _returned(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """What the body returns, once it has made its calls."""
+        if self._changeable:
+            args, kwargs = self._with_own_defaults(args, kwargs)
         value = self.fn(*args, **kwargs)
         refuse_iterator(value, self)
         return value
 
-    @property
-    def _result(self) -> str:
-        return f"what {self.short} returns"
+    @functools.cached_property
+    def _changeable(self) -> list[str]:
+        """The parameters whose defaults a body might change; each call gets its own."""
+        from taskflow.authoring.frozen import fresh
 
-    def _body(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        given = () if self.signature is None else self.signature.parameters.values()
+        return [each.name for each in given if fresh(each.default) is not each.default]
+
+    def _with_own_defaults(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        from taskflow.authoring.frozen import fresh
+
+        assert self.signature is not None  # it has told of the defaults
+        bound = self.signature.bind(*args, **kwargs)
+        missing = [name for name in self._changeable if name not in bound.arguments]
+        bound.apply_defaults()
+        bound.arguments.update({name: fresh(bound.arguments[name]) for name in missing})
+        return bound.args, bound.kwargs
+
+    def _body(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The same, with a word on the futures that an error of the body is about."""
         try:
             return self._returned(args, kwargs)
-        except Exception as error:
-            if not isinstance(error, TaskflowError):
-                note_futures(error)
-                note_hidden_task(error)
+        except TaskflowError:
             raise
+        except Exception as error:
+            note_futures(error)
+            note_hidden_task(error)
+            raise
+
+    def _graph(self, trace: Trace, args: Sequence[Any], kwargs: dict[str, Any]) -> Graph:
+        """Trace the body, and what it returns as the value of the run."""
+        value = self._body(args, kwargs)
+        trace.graph.result = trace.taker.structure(value, f"what {self.short} returns")
+        return trace.close()
 
     @overload
     def __get__(self, instance: None, owner: type) -> Pipeline[P, R_co]: ...
@@ -178,15 +191,17 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
     ) -> Pipeline[Q, R_co]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """On a method: a pipeline without the first parameter, which is the instance."""
-        if instance is None or self.signature is None:
+        first = self._first_argument(instance, owner)
+        if first is None or self.signature is None:
             return self
         bound: Any = self._with({}, ())
-        bound.fn = functools.partial(self.fn, instance)
+        bound.fn = functools.partial(self.fn, first)
         bound.fn.__wrapped__ = self.fn  # for what reads code; signatures are set here
         bound.__dict__.pop("_quick", None)
         bound.signature = _without_first(self.signature)
         own = self.parameters
         bound.parameters = dataclasses.replace(own, signature=_without_first(own.signature))
+        bound.method_of = staticmethod
         return bound
 
     # --- looking at it ---
@@ -197,14 +212,9 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
         If the body needs the value of one that is not given, it is traced with its default, or
         the error says which and why.
         """
-        given, missing = self.parameters.partial(params)
-        return self._trace_partly(given, list(missing), self.parameters)
-
-    def _trace_partly(
-        self, given: dict[str, Any], missing: list[str], parameters: Parameters
-    ) -> Graph:
         from taskflow.authoring.inputs import InputFuture
 
+        given, missing = self.parameters.partial(params)
         while True:
             trace = Trace(self.short)
             values = dict(given)
@@ -212,17 +222,15 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
                 for name in missing:
                     node = trace.add(INPUT, None, b"", (), label=name)
                     values[name] = InputFuture(trace, node)
-                args, kwargs = parameters.arguments(values)
+                args, kwargs = self.parameters.arguments(values)
                 try:
-                    structure = self._body(trace, args, kwargs)
-                    trace.graph.result = trace.taker.structure(structure, self._result)
-                    return trace.close()
+                    return self._graph(trace, args, kwargs)
                 except (FutureError, TypeError) as error:
-                    name = _blamed(error, trace)
-                    if name not in missing:
+                    name = _blamed(error, missing)
+                    if not name:
                         raise
                     missing.remove(name)
-                    given = {**given, name: self._default(name, error)}
+                    given[name] = self._default(name, error)
 
     def _default(self, name: str, error: Exception) -> Any:
         assert self.signature is not None  # a pipeline is a Python function
@@ -231,7 +239,9 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             from taskflow.authoring.inputs import NoDefaultError
 
             raise NoDefaultError(self.short, name, error) from error
-        return default
+        from taskflow.authoring.frozen import fresh
+
+        return fresh(default)
 
     def _drawn(self, params: dict[str, Any]) -> tuple[Graph, None]:
         return self.trace(**params), None
@@ -279,25 +289,22 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
         token = context.set(facts)
         try:
             with trace.active():
-                structure = self._body(trace, args, kwargs)
-                trace.graph.result = trace.taker.structure(structure, self._result)
-            return trace.close()
+                return self._graph(trace, args, kwargs)
         finally:
             context.reset(token)
 
     def _settings(self) -> Settings:
-        from taskflow.launch import Settings as MakeSettings
+        from taskflow.launch import Settings
 
         chosen = self.chosen
         facts = context.get()
         inside = facts is not None and facts.task_key is not None
-        executor: str | Executor | None = chosen.executor or ("inline" if inside else None)
-        return MakeSettings(
-            executor=executor,
+        return Settings(
+            executor=chosen.executor or ("inline" if inside else None),
             workers=chosen.workers,
             fail_fast=chosen.fail_fast,
             timeout=None if chosen.timeout is None else seconds(chosen.timeout),
-            tags=tuple([chosen.tags] if isinstance(chosen.tags, str) else chosen.tags),
+            tags=as_tuple(chosen.tags),
             progress=False if inside and chosen.progress is None else chosen.progress,
             store=chosen.store,
         )
@@ -307,40 +314,17 @@ def _without_first(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
-def _blamed(error: Exception, trace: Trace) -> str:
+def _blamed(error: Exception, names: Iterable[str]) -> str:
     """The parameter whose value the body wanted."""
-    name = getattr(error, "input_name", "")
-    if name:
-        return str(name)
-    labels = [
-        label for node, label in trace.graph.labels.items() if trace.graph.kind[node] == INPUT
-    ]
     text = str(error) + "".join(getattr(error, "__notes__", ()))
-    return next((label for label in labels if f"parameter `{label}`" in text), "")
+    return next((name for name in names if f"parameter `{name}`" in text), "")
 
 
 @overload
 def pipeline(fn: Callable[P, R_co], /) -> Pipeline[P, R_co]: ...
 @overload
 def pipeline(
-    *,
-    schedule: str | Schedule | Sequence[str | Schedule] | None = ...,
-    timezone: str | None = ...,
-    catchup: str = ...,
-    overlap: str = ...,
-    max_active_runs: int = ...,
-    misfire_grace: Duration | None = ...,
-    fail_fast: bool = ...,
-    timeout: Duration | None = ...,
-    on_success: Callable[..., Any] | None = ...,
-    on_failure: Callable[..., Any] | None = ...,
-    on_late: Callable[..., Any] | None = ...,
-    on_skipped: Callable[..., Any] | None = ...,
-    tags: str | Iterable[str] = ...,
-    dynamic: bool = ...,
-    max_depth: int = ...,
-    max_tasks: int = ...,
-    name: str | None = ...,
+    **options: Unpack[PipelineKeywords],
 ) -> Callable[[Callable[P, R_co]], Pipeline[P, R_co]]: ...
 def pipeline(fn: Any = None, /, **options: Any) -> Any:
     """Make a function a pipeline.
@@ -353,13 +337,13 @@ def pipeline(fn: Any = None, /, **options: Any) -> Any:
     """
     for name in options:
         if name not in PIPELINE_NAMES:
-            hint = near(name, PIPELINE_NAMES)
+            hint = near(name, PIPELINE_NAMES, repr)
             if name in RUNNING_NAMES:
                 hint = f"; it says how a run runs: p.options({name}=...)"
             raise DefinitionError(
                 f"@pipeline has no option {name!r}{hint}\n  here: {shown(here())}"
             )
-    chosen = PipelineOptions(**options)
+    chosen = placed(lambda: PipelineOptions(**options))
     if fn is not None:
         return Pipeline(fn, chosen)
     return lambda function: Pipeline(function, chosen)
@@ -391,6 +375,8 @@ def _checked(p: Any, word: str) -> Any:
         remark = f"pass it and its arguments apart, and do not call it: taskflow.{word}(p, x=1)"
         if isinstance(p, Definition):
             remark = "a task is called like a function, or in the body of a @pipeline"
+        elif inspect.isroutine(p):
+            remark = f"decorate {p.__name__} with @pipeline"
         raise DefinitionError(f"taskflow.{word} runs a @pipeline, not {p!r}\n  {remark}")
     return p
 

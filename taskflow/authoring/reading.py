@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskflow.authoring.tracing import refusing
 from taskflow.executors.failing import report_of
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from taskflow.call import ErrorReport, Piece
 
-Read = "tuple[tuple[Piece, ...], bool, ErrorReport | None]"
+    #: Elements, whether they are the last, and what the iterator raised.
+    Read: TypeAlias = tuple[tuple[Piece, ...], bool, ErrorReport | None]
 
 
 class Reader:
@@ -33,7 +34,7 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._wanted = 0
         self._is_reading = False
-        self._read: tuple[tuple[Piece, ...], bool, ErrorReport | None] | None = None
+        self._read: Read | None = None
 
     def ask(self, count: int, wake: Callable[[], None]) -> None:
         """Read `count` more elements, then call `wake`; does nothing while it is reading."""
@@ -49,8 +50,8 @@ class Reader:
             self._thread.start()
         self._asked.release()
 
-    def take(self) -> tuple[tuple[Piece, ...], bool, ErrorReport | None] | None:
-        """What was read: the elements, whether they are the last, what the iterator raised."""
+    def take(self) -> Read | None:
+        """What was read, if anything."""
         with self._lock:
             read, self._read = self._read, None
             return read
@@ -75,7 +76,7 @@ class Reader:
                 wake()  # first: whoever waits while it is reading must not miss it
                 self._is_reading = False
 
-    def _next(self, count: int) -> tuple[tuple[Piece, ...], bool, ErrorReport | None]:
+    def _next(self, count: int) -> Read:
         values: list[Any] = []
         try:
             values.extend(itertools.islice(self._iterator, count))

@@ -16,13 +16,7 @@ from taskflow.context import context
 from taskflow.errors import DefinitionError, FutureError
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncIterator,
-        Awaitable,
-        Callable,
-        Coroutine,
-        Iterator,
-    )
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -190,11 +184,6 @@ def _checked(fn: Any, per: str) -> bool:
         raise DefinitionError(f"@resource decorates a plain function, not {fn!r}; {_EXAMPLE}")
     if getattr(fn, "__globals__", None) is vars(contextlib):
         raise DefinitionError(f"{fn.__name__}: leave the decorator of contextlib out; {_EXAMPLE}")
-    if next(iter(inspect.signature(fn).parameters), "") in {"self", "cls"}:
-        raise DefinitionError(
-            f"{fn.__qualname__}: a resource is a function of its own, not a method; it may take "
-            f"arguments, and there is one instance for each\n  {_EXAMPLE}"
-        )
     inner = inspect.unwrap(fn)
     is_async = inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)
     if per not in {"process", "thread"}:

@@ -40,7 +40,7 @@ def arity_of(hint: Any) -> int | None:
     """How many values a value of this type unpacks to, if the type says so."""
     if isinstance(hint, Outputs):
         return hint.count
-    hint = plain(hint)
+    hint = bare(hint)
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
         return len(hint._fields)
     if typing.get_origin(hint) is not tuple or hint is typing.Tuple:  # noqa: UP006 - users' own
@@ -49,14 +49,17 @@ def arity_of(hint: Any) -> int | None:
     return None if Ellipsis in arguments else len(arguments)
 
 
-def plain(hint: Any) -> Any:
-    """The class behind `Annotated[...]`, `... | None` and `Page[int]`; other hints as they are."""
+def bare(hint: Any) -> Any:
+    """A type without `Annotated`, without an alias's name, and without `| None`."""
     while True:
+        named = getattr(hint, "__value__", None) or getattr(hint, "__supertype__", None)
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if origin is typing.Annotated:
+        if named is not None:
+            hint = named  # `type X = int`, NewType("X", int)
+        elif origin is typing.Annotated:
             hint = arguments[0]
-        elif origin in {typing.Union, types.UnionType}:
-            some = [each for each in arguments if each is not type(None)]
+        elif origin in (typing.Union, types.UnionType):
+            some = [each for each in arguments if each is not types.NoneType]
             if len(some) != 1:
                 return hint
             hint = some[0]
@@ -66,7 +69,7 @@ def plain(hint: Any) -> Any:
 
 def fields_of(hint: Any) -> set[str]:
     """The fields a class declares: dataclass, NamedTuple, attrs, msgspec, pydantic, hints."""
-    hint = plain(hint)
+    hint = bare(hint)
     cls = typing.get_origin(hint) or hint
     if not isinstance(cls, type) or cls.__module__ == "builtins" or typing.is_typeddict(cls):
         return set()
@@ -80,7 +83,7 @@ def declares(hint: Any, name: str) -> bool:
 
 def field_of(hint: Any, name: str) -> Any:
     """The type of a declared field, if it can be resolved."""
-    cls = plain(hint)
+    cls = bare(hint)
     found = getattr(cls, name, None)
     if isinstance(found, property):
         return return_hint(found.fget)
@@ -92,7 +95,7 @@ def field_of(hint: Any, name: str) -> Any:
 
 def item_of(hint: Any, key: Any) -> Any:
     """The type of an item, where the container's type says it."""
-    hint = plain(hint)
+    hint = bare(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if typing.is_typeddict(hint):
         return field_of(hint, key) if isinstance(key, str) else None
@@ -109,11 +112,6 @@ def item_of(hint: Any, key: Any) -> Any:
     return None
 
 
-def element_of(hint: Any) -> Any:
-    """The type of the elements of a list."""
-    return item_of(hint, 0)
-
-
 class Outputs:
     """The hint of a task with `outputs=n`: so many values, of types unknown."""
 
@@ -124,20 +122,11 @@ class Outputs:
 
 
 def _fields(cls: type) -> set[str]:
-    if dataclasses.is_dataclass(cls):
-        return {field.name for field in dataclasses.fields(cls)} | _hints(cls)
-    for attribute in ("_fields", "__struct_fields__", "model_fields"):
-        found = getattr(cls, attribute, None)
-        if found:
-            return set(found)
-    attrs = getattr(cls, "__attrs_attrs__", None)
-    if attrs:
-        return {field.name for field in attrs}
-    return _hints(cls)
+    from taskflow.plain import field_names  # it brings modules that most scripts never need
 
-
-def _hints(cls: type) -> set[str]:
-    names: set[str] = set()
+    names = set(field_names(cls) or ())
+    if names and not dataclasses.is_dataclass(cls):
+        return names
     for each in cls.__mro__:
         names |= set(vars(each).get("__annotations__", {}))
         names |= {name for name, value in vars(each).items() if isinstance(value, property)}

@@ -9,20 +9,13 @@ import typing
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Union
 
-from taskflow.authoring.wording import bare
+from taskflow.authoring.returns import bare
+from taskflow.plain import field_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 STARS: Final = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-#: Dataclasses, msgspec's structs, attrs, named tuples, pydantic's models.
-_RECORD_MARKS: Final = (
-    "__dataclass_fields__",
-    "__struct_fields__",
-    "__attrs_attrs__",
-    "_fields",
-    "model_fields",
-)
 
 
 def resolved_signature(fn: Callable[..., Any]) -> inspect.Signature:
@@ -34,18 +27,13 @@ def resolved_signature(fn: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature([p.replace(annotation=_resolved(p, scope)) for p in parameters])
 
 
-def is_record(kind: type) -> bool:
-    """Whether objects of a class are made of fields."""
-    return any(hasattr(kind, mark) for mark in _RECORD_MARKS)
-
-
 def fields_signature(hint: Any) -> inspect.Signature | None:
     """What an object of this type is made of, if it is one of fields."""
     kind = bare(hint)
     kind = typing.get_origin(kind) or kind
     if typing.is_typeddict(kind):
         return keys_signature(kind)
-    if not isinstance(kind, type) or not is_record(kind):
+    if not isinstance(kind, type) or field_names(kind) is None:
         return None
     with suppress(TypeError, ValueError):
         return resolved_signature(kind)

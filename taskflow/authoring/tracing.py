@@ -142,8 +142,8 @@ class Trace:
             self.graph.labels[node] = label
         if self.gate is not None:
             self.graph.gates[node] = self.gate
-        if definition is not None and definition.after:
-            self._order_nodes(self._ends_of(definition.after), [node])
+        if definition is not None and definition.chosen.after:
+            self._order_nodes(self._ends_of(definition.chosen.after), [node])
         return node
 
     def _spec(self, definition: Definition) -> int:
@@ -207,16 +207,16 @@ class Trace:
             structure = body()
             self._depth -= 1
         nodes = range(start, len(self.graph))
-        if definition.after:
-            self._order_nodes(self._ends_of(definition.after), list(nodes))
+        if definition.chosen.after:
+            self._order_nodes(self._ends_of(definition.chosen.after), list(nodes))
         return Handle(self, nodes, structure, label, place)
 
     def _refuse_runaway(self, definition: Definition) -> None:
-        if self._depth <= definition.max_depth:
+        if self._depth <= definition.chosen.max_depth:
             return
         chain = self.graph.path_of(self._scope).split("/")
         raise RunawayError(
-            f"{definition.short} nests deeper than max_depth={definition.max_depth}: "
+            f"{definition.short} nests deeper than max_depth={definition.chosen.max_depth}: "
             f"{' -> '.join([*chain[:3], '...', *chain[-2:]])}\n"
             f"  here: {self.shown_here()}\n"
             "  let the recursion end; if what ends it is known only while running, write "

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from taskflow.plain import cell_name
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -63,6 +65,19 @@ def name_here(thing: Any) -> str:
     return next((name for name, value in list(names.items()) if value is thing), "")
 
 
+def helper_given(thing: Any) -> str:
+    """The user's plain function, called by other code of theirs, that was given a thing; or ""."""
+    frame = user_frame()
+    above = None if frame is None else frame.f_back
+    if frame is None or above is None or is_library(above.f_code.co_filename):
+        return ""  # such as the body of a pipeline
+    code, known = frame.f_code, frame.f_locals
+    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    found = above.f_locals.get(code.co_name, frame.f_globals.get(code.co_name))
+    is_plain = getattr(found, "__code__", None) is code  # a task has none
+    return code.co_name if is_plain and any(known.get(name) is thing for name in given) else ""
+
+
 def shown(place: tuple[str, int]) -> str:
     """A place as `file.py:12   the code there`."""
     path, line = place
@@ -71,7 +86,9 @@ def shown(place: tuple[str, int]) -> str:
 
 
 def short_path(path: str) -> str:
-    """A path relative to the working directory where that is shorter."""
+    """A path relative to the working directory where that is shorter; or a notebook's cell."""
+    if cell := cell_name(path):
+        return cell
     try:
         relative = os.path.relpath(path)
     except (ValueError, OSError):

@@ -14,10 +14,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union
 from uuid import UUID
 
+from taskflow.authoring.returns import bare
 from taskflow.plain import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 #: The bounds that msgspec and annotated_types share: their words, and whether a value keeps them.
 _BOUNDS: Final[dict[str, tuple[str, Callable[[Any, Any], object]]]] = {
@@ -99,24 +100,6 @@ def written(hint: Any) -> str:
         return ""
 
 
-def bare(hint: Any) -> Any:
-    """A type without `Annotated`, without an alias's name, and without `| None`."""
-    while True:
-        named = getattr(hint, "__value__", None) or getattr(hint, "__supertype__", None)
-        args = typing.get_args(hint)
-        if named is not None:
-            hint = named  # `type X = int`, NewType("X", int)
-        elif typing.get_origin(hint) is Annotated:
-            hint = args[0]
-        elif typing.get_origin(hint) in (Union, types.UnionType):
-            others = [each for each in args if each is not types.NoneType]
-            if len(others) != 1:
-                return hint
-            hint = others[0]
-        else:
-            return hint
-
-
 def bounds_text(hint: Any) -> str:
     """The bounds in an `Annotated`: `>= 1, a multiple of 2`."""
     return ", ".join(f"{words} {bound}" for words, _, bound in bounds(hint))
@@ -135,11 +118,3 @@ def notes(hint: Any) -> Iterator[Any]:
     """What stands in `Annotated` around a type, also below the `| None` of a default."""
     for each in (hint, *typing.get_args(hint)):
         yield from getattr(each, "__metadata__", ())
-
-
-def near(name: str, names: Iterable[str]) -> str:
-    """The close one among the names, as a question to end a message with."""
-    import difflib  # only a mistake pays for it
-
-    found = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {found[0]}?" if found else ""

@@ -16,8 +16,9 @@ from collections import abc, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from taskflow.authoring.returns import bare
 from taskflow.authoring.signatures import fields_signature
-from taskflow.authoring.wording import bare
+from taskflow.plain import fields_of
 
 if TYPE_CHECKING:
     import inspect
@@ -43,6 +44,10 @@ def texts_of(words: Sequence[str], signature: inspect.Signature) -> tuple[dict[s
         hint = hint_at(name, signature)
         if not equals and hint is None and _is_negated(name, signature):
             name, text = name.removeprefix("no_"), "no"
+        elif not equals and hint is None and name[:3] == "no_" and hint_at(name[3:], signature):
+            what = f"has no --{spelled}, which is for yes and no; write --{spelled[3:]} VALUE"
+            problems.append((name[3:], what))
+            continue
         # Nothing stands alone on this command line: the next word can only be the value.
         elif not equals and rest and not rest[0].startswith("--"):
             text = rest.popleft()
@@ -88,6 +93,17 @@ def hint_at(name: str, signature: inspect.Signature) -> Any:
 class Fields(dict[str, Any]):
     """Some fields of an object: the others may be given elsewhere."""
 
+    def over(self, default: Any) -> dict[str, Any]:
+        """These fields, and those of a default that none of them replaces."""
+        below = default if isinstance(default, abc.Mapping) else fields_of(default)
+        if below is None:
+            return self
+        return merged(below, {name: _over(value, below.get(name)) for name, value in self.items()})
+
+
+def _over(value: Any, default: Any) -> Any:
+    return value.over(default) if isinstance(value, Fields) else value
+
 
 def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     """What is given in two places: the upper one counts, and fields join the rest of an object."""
@@ -96,7 +112,7 @@ def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]
         if not isinstance(value, Fields) or name not in lower:
             whole[name] = value
         elif (below := _as_object(lower[name])) is not None:
-            whole[name] = Fields(merged(below, value))
+            whole[name] = type(below)(merged(below, value))
         # What is no object stays, and will be refused as such.
     return whole
 
@@ -139,8 +155,8 @@ def _is_negated(name: str, signature: inspect.Signature) -> bool:
     return positive != name and is_flag(hint_at(positive, signature))
 
 
-def _as_object(value: Any) -> Mapping[str, Any] | None:
-    """A value as the object that more fields are for."""
+def _as_object(value: Any) -> dict[str, Any] | None:
+    """A value as the object that more fields are for; one given whole is no `Fields`."""
     with suppress(ValueError, RecursionError):
         value = json.loads(value) if isinstance(value, str) else value
-    return value if isinstance(value, abc.Mapping) else None
+    return value if isinstance(value, dict) else None

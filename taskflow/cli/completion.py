@@ -26,29 +26,70 @@ def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> l
     return [CompletionItem(f"{path}:{name}") for name in names]
 
 
-def complete_value(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files: the value of a parameter may be one."""
-    return [CompletionItem(incomplete, type="file")]
+def complete_value(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The choices of the parameter before it; else files: a value may be one."""
+    option = next(reversed(ctx.params.get("words") or ()), "")
+    choices = _choices(str(ctx.params.get("target") or ""), option)
+    found = [CompletionItem(each) for each in choices if each.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 def parameter_options(target: str, incomplete: str) -> list[CompletionItem]:
     """The parameters of a pipeline, as options."""
-    path, _, name = (target, "", "") if os.path.exists(target) else target.rpartition(":")
-    found = _pipelines(path)
-    function = found.get(name) or (next(iter(found.values())) if len(found) == 1 else None)
+    function = _pipeline(*_path_and_name(target))
     options = [] if function is None else list(_options(function.args))
     return [CompletionItem(each) for each in options if each.startswith(incomplete)]
 
 
-def _pipelines(path: str) -> dict[str, ast.FunctionDef]:
-    """The functions that are decorated as pipelines."""
+def _path_and_name(target: str) -> tuple[str, str]:
+    path, _, name = (target, "", "") if os.path.exists(target) else target.rpartition(":")
+    return path, name
+
+
+def _read(path: str) -> list[ast.stmt]:
+    """What stands in a file; nothing if it cannot be read."""
     try:
         with open(path, "rb") as file:
-            tree = ast.parse(file.read())
+            return ast.parse(file.read()).body
     except (OSError, SyntaxError, ValueError):  # nothing to offer
-        return {}
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        return []
+
+
+def _pipelines(path: str) -> dict[str, ast.FunctionDef]:
+    """The functions that are decorated as pipelines."""
+    functions = [node for node in _read(path) if isinstance(node, ast.FunctionDef)]
     return {node.name: node for node in functions if any(map(_makes, node.decorator_list))}
+
+
+def _pipeline(path: str, name: str) -> ast.FunctionDef | None:
+    """The pipeline that is meant, as the only one also without its name."""
+    found = _pipelines(path)
+    return found.get(name) or (next(iter(found.values())) if len(found) == 1 else None)
+
+
+def _choices(target: str, option: str) -> list[str]:
+    """The names of the Enum, or the texts of the Literal, that an option takes."""
+    path, name = _path_and_name(target)
+    function = _pipeline(path, name)
+    if function is None:
+        return []
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    wanted = option.removeprefix("--").replace("-", "_")
+    hint = next((each.annotation for each in given if each.arg == wanted), None)
+    if hint is None:
+        return []
+    classes = {node.name: node for node in _read(path) if isinstance(node, ast.ClassDef)}
+    return [choice for part in ast.walk(hint) for choice in _offered(part, classes)]
+
+
+def _offered(hint: ast.AST, classes: dict[str, ast.ClassDef]) -> list[str]:
+    if isinstance(hint, ast.Subscript) and ast.unparse(hint.value).endswith("Literal"):
+        return [str(part.value) for part in ast.walk(hint.slice) if isinstance(part, ast.Constant)]
+    known = classes.get(hint.id) if isinstance(hint, ast.Name) else None
+    if known is None or not any(ast.unparse(base).endswith("Enum") for base in known.bases):
+        return []
+    made = [target for each in known.body for target in getattr(each, "targets", ())]
+    return [each.id for each in made if isinstance(each, ast.Name) and each.id[0] != "_"]
 
 
 def _makes(decorator: ast.expr) -> bool:

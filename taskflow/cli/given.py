@@ -2,7 +2,7 @@
 
 What stands nearer to the command counts first: an option, then `--params FILE` (a later file before
 an earlier one), then `TASKFLOW_PARAM_<NAME>`, then the default. Of objects and dicts, options may
-give single fields.
+give single fields; the others are those of the next place that gives the object.
 
 A secret had better not stand on a command line, where every user of the machine can read it:
 `--token @FILE` takes it from a file, `--token @-` from standard input.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from taskflow.authoring.advice import near
 from taskflow.authoring.signatures import fields_signature
-from taskflow.authoring.wording import near
 from taskflow.authoring.words import Fields, merged
 from taskflow.secret import is_secret
 

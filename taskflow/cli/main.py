@@ -1,12 +1,5 @@
 """The command `taskflow`: its commands are imported when they are called, so `--help` is instant.
 
-    exit code   0  all went well
-                1  the run failed
-                2  bad usage, or a file, a pipeline or a parameter that cannot be used
-                3  taskflow, or something that it needs, failed
-                4  the run was cancelled, or took too long
-              130  Ctrl-C
-
 Progress and messages go to standard error, data goes to standard output.
 """
 
@@ -24,7 +17,7 @@ from taskflow._clash import check_is_ours
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-USAGE: Final = 2
+USAGE: Final = 2  # these two again in `exits`, which `--help` does not load
 INTERRUPTED: Final = 130
 _CLOSED_PIPE: Final = 141  # what a shell shows of a program that SIGPIPE ended
 
@@ -97,11 +90,10 @@ def _unknown(word: str) -> str:
     """What may have been meant by a command that does not exist."""
     if word.endswith(".py") or ".py:" in word:
         return f"{word!r} is a file, not a command; to run it: taskflow run {word}"
-    import difflib  # only a mistake pays for it
+    from taskflow.authoring.advice import near  # only a mistake pays for it
 
-    near = difflib.get_close_matches(word, COMMANDS, n=1)
-    known = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-    return f"there is no command {word!r}; {known}"
+    known = near(word, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+    return f"there is no command {word!r}{known}"
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
@@ -128,7 +120,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """Ordinary Python functions as parallel, durable pipelines."""
+    """Ordinary Python functions as parallel pipelines."""
 
 
 def main(args: Sequence[str] | None = None) -> None:

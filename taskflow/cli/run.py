@@ -16,6 +16,7 @@ from taskflow.policies import seconds
 from taskflow.progress.choose import command_line_progress
 from taskflow.progress.jsonl import JsonProgress
 from taskflow.progress.paint import is_terminal
+from taskflow.secret import redactor
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -74,17 +75,19 @@ def run(ctx: click.Context, /, **options: Any) -> int:
 def _run(request: Request) -> int:
     options, parameters = request.options, request.parameters()
     output = Output(sys.stdout)
-    json = JsonProgress(cast("TextIO", output), hold=True) if options["as_json"] else None
+    json = JsonProgress(cast("TextIO", output)) if options["as_json"] else None
     # Lines of JSON and a live table would write over each other.
     hidden = options["no_progress"] or (json is not None and is_terminal(sys.stdout))
     shown = command_line_progress(hidden=hidden, full=options["full_traceback"])
     with data_kept_apart():
         state, value = _executed(request, parameters, [shown, *([json] if json else [])])
+    # Logs of CI keep what a command prints; who needs the secret itself calls taskflow.run.
+    redact = redactor(request.pipeline.parameters.shown(parameters))
     if json is not None:
-        json.finish(value)
+        json.finish(value, redact)
         output.check()
     elif value is not None:
-        click.echo(str(value))
+        click.echo(redact(str(value)))
     return _CODES.get(state, INTERNAL)
 
 

@@ -19,6 +19,7 @@ write it down.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskflow.draw.words import FORMATS, THEMES, DrawError, Facts
@@ -74,17 +75,25 @@ def to_mermaid(graph: Graph, facts: Facts | None = None) -> str:
     return mermaid.to_mermaid(picture_of(graph, facts))
 
 
-# Any: a graph, or what `to_graphviz` gives.
-def render(
-    drawing: Any, path: str | PathLike[str], facts: Facts | None = None, theme: str = "auto"
-) -> None:
-    """Write a drawing to a file: .svg, .mmd and .md (Mermaid), .dot; `dot` makes .png and .pdf.
+def render(graph: Graph, path: str | PathLike[str], theme: str = "auto") -> None:
+    """Write a graph to a file: .svg, .mmd and .md (Mermaid), .dot; `dot` makes .png and .pdf."""
+    suffix = Path(path).suffix[1:].lower()
+    if suffix not in FORMATS:
+        known = ", ".join(f".{each}" for each in FORMATS)
+        raise DrawError(f"cannot draw to {str(path)!r}: the name has to end in one of {known}")
+    if suffix in {"png", "pdf"}:
+        from taskflow.draw.dot import piped
 
-    Takes a graph, or a `graphviz.Digraph` that was perhaps changed by hand: `dot` draws that.
-    """
-    from taskflow.draw import files
-
-    files.render(drawing, path, facts, theme)
+        drawn = piped(to_graphviz(graph, theme=theme), suffix)
+    elif suffix in {"dot", "gv"}:
+        drawn = to_graphviz(graph, theme=theme).source.encode()
+    elif suffix == "svg":
+        svg = to_svg(graph, theme=theme)
+        drawn = f'<?xml version="1.0" encoding="UTF-8"?>\n{svg}'.encode()
+    else:
+        text = to_mermaid(graph)
+        drawn = (f"```mermaid\n{text}```\n" if suffix == "md" else text).encode()
+    Path(path).write_bytes(drawn)
 
 
 class Drawable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import reprlib
 from collections import Counter
 from functools import cache
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.draw.picture import COLLECTED, EACH, EXPANDS, ORDER, SIDE, SPLIT, VALUE
@@ -96,7 +97,7 @@ def _elements(graph: g.Graph, spec: g.MapSpec) -> Iterator[Arrow]:
 
 
 def expansions_of(graph: g.Graph) -> dict[int, int]:
-    """Of each call of a dynamic pipeline that became a graph: the scopes of it, and whose.
+    """Of each scope that a call of a dynamic pipeline became: that call.
 
     A scope tells by its label which call it came from: `crawl#2`, or `crawl[17]` in a map.
     """
@@ -104,16 +105,13 @@ def expansions_of(graph: g.Graph) -> dict[int, int]:
     for node, kind in enumerate(graph.kind):
         spec = graph.spec[node]
         if kind == g.DYNAMIC or (kind == g.MAP and spec >= 0 and graph.specs[spec].dynamic):
-            label = graph.key_of(node, "").removeprefix("/")
-            callers[graph.scope[node], label] = node
-    if not callers:
-        return {}
+            callers[graph.scope[node], graph.key_of(node, "").removeprefix("/")] = node
     found: dict[int, int] = {}
-    for scope, (parent, label, around) in enumerate(graph.scopes):
-        own = callers.get((parent, label))
+    for scope, (parent, label, around) in enumerate(graph.scopes if callers else ()):
         # `name[key]`: the key of an element may hold brackets, the name of a task does not.
-        caller = callers.get((parent, label.partition("[")[0])) if own is None else own
-        if caller is not None and around == "pipeline":
+        bare = callers.get((parent, label.partition("[")[0]), -1)
+        caller = callers.get((parent, label), bare)
+        if caller >= 0 and around == "pipeline":
             found[scope] = caller
     return found
 
@@ -131,14 +129,13 @@ def _lead_through(graph: g.Graph, arrows: list[list[Arrow]], expansions: Mapping
             for arrow in into
             for end in ends.get(arrow.source, [arrow.source])
         ]
-    parents = [parent for parent, _, _ in graph.scopes]
-    owners: dict[int, int] = {}
-    for scope, parent in enumerate(parents):  # a scope comes after those around it
-        owners[scope] = expansions.get(scope, owners.get(parent, -1))
-    for node in range(len(graph)):
-        caller = owners.get(graph.scope[node], -1)
-        if caller >= 0 and not arrows[node]:
-            arrows[node].append(Arrow(caller, EXPANDS))
+    owners: list[int] = []
+    for scope, (parent, _, _) in enumerate(graph.scopes):  # a scope comes after those around it
+        owners.append(expansions.get(scope, owners[parent] if parent >= 0 else -1))
+    for node, into in enumerate(arrows[:-1]):
+        scope = graph.scope[node]
+        if scope >= 0 and owners[scope] >= 0 and not into:
+            into.append(Arrow(owners[scope], EXPANDS))
 
 
 # --- what is left out ------------------------------------------------------------------------
@@ -148,7 +145,8 @@ def leave_out(graph: g.Graph, arrows: list[list[Arrow]]) -> dict[int, list[Arrow
     """GATHER nodes that only pass on few things: arrows from them now come from their inputs."""
     uses = Counter(each.source for into in arrows for each in into)
     ends: dict[int, list[Arrow]] = {}
-    for node in _in_order(arrows):
+    before = {node: [each.source for each in into] for node, into in enumerate(arrows)}
+    for node in TopologicalSorter(before).static_order():
         into = arrows[node]
         into[:] = [
             Arrow(end.source, each.kind or end.kind, each.label or end.label)
@@ -159,19 +157,3 @@ def leave_out(graph: g.Graph, arrows: list[list[Arrow]]) -> dict[int, list[Arrow
         if few and node < len(graph) and graph.kind[node] == g.GATHER:
             ends[node] = into
     return ends
-
-
-def _in_order(arrows: list[list[Arrow]]) -> list[int]:
-    """All nodes, each after those that lead to it."""
-    waits = [len(into) for into in arrows]
-    after: list[list[int]] = [[] for _ in arrows]
-    for node, into in enumerate(arrows):
-        for each in into:
-            after[each.source].append(node)
-    order = [node for node, count in enumerate(waits) if not count]
-    for node in order:
-        for head in after[node]:
-            waits[head] -= 1
-            if not waits[head]:
-                order.append(head)
-    return order

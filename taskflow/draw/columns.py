@@ -9,12 +9,16 @@ Then every column goes towards the mean of its neighbours, some times over.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from itertools import pairwise
+from collections import defaultdict
+from graphlib import TopologicalSorter
+from itertools import accumulate, pairwise
+from operator import add, sub
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from taskflow.draw.ranks import Tie
     from taskflow.draw.rows import Grid
@@ -27,7 +31,14 @@ _FINISH: Final = 12
 _PUSHES: Final = 4
 _NEAR: Final = 0.02  #: how much what hangs on nothing wants to be near its neighbours in the row
 
+_BOX, _LINE, _LEFT, _RIGHT = range(4)  # what stands in a row: items, and the sides of frames
+#: A frame and what is in it, from left to right.
+_NESTED: Final = {(_LEFT, each) for each in (_LEFT, _BOX, _LINE)} | {
+    (each, _RIGHT) for each in (_RIGHT, _BOX, _LINE)
+}
+
 Apart = tuple[int, int, float]  # left column, right column, at least so far
+_Gaps = list[list[tuple[int, float]]]  # of each column: another, at least so far away
 
 
 class Columns:
@@ -36,23 +47,26 @@ class Columns:
     def __init__(self, grid: Grid, ties: Sequence[Tie], labels: dict[int, float]) -> None:
         self.grid = grid
         self._ties = ties
-        self.sides: dict[int, tuple[float, float]] = {}
         self._edges: dict[int, tuple[int, int]] = {}  # frame -> entries of its sides, first row
         self._rows = list(self._with_sides())
         self._column = self._glued()
-        apart = self._apart(labels)
-        at = _settled(self._beginning(), apart, self._pulls())
-        self.x = [at[self._column[item]] for item in range(len(grid.row_of))]
-        for frame, (left, right) in self._edges.items():
-            self.sides[frame] = (at[self._column[left]], at[self._column[right]])
+        at = _settled(self._beginning(), self._apart(labels), self._pulls())
+        places = [at[column] for column in self._column]
+        halves = [wide / 2 for wide in self._width]
+        left = min(map(sub, places, halves), default=0.0)
+        self.width = max(map(add, places, halves), default=0.0) - left
+        self.x = [x - left for x in places]  #: the middle of each item, and then of each side
+        self.sides = {
+            frame: (self.x[one], self.x[two]) for frame, (one, two) in self._edges.items()
+        }
 
     # --- the sides of frames stand in the rows ---
 
     def _with_sides(self) -> Iterator[list[int]]:
         """Rows in which the sides of frames stand as entries of their own, after all items."""
         grid = self.grid
-        self._pad = [0] * len(grid.row_of)  # of an entry: -1 left side, 1 right side, 0 an item
-        self._side_of = [-1] * len(grid.row_of)
+        self._width = grid.width.copy()
+        self._kind = [_BOX if item < grid.boxes else _LINE for item in range(len(grid.row_of))]
         self._links: list[tuple[int, int]] = []  # entries of a side in two rows
         last: dict[tuple[int, int], int] = {}
         for items in grid.rows:
@@ -60,23 +74,23 @@ class Columns:
             open_now: tuple[int, ...] = ()
             for item in [*items, -1]:
                 path = grid.paths[grid.frame[item]] if item >= 0 else ()
-                common = sum(1 for _ in _shared(open_now, path))
-                row += [self._side(frame, 1, last) for frame in reversed(open_now[common:])]
-                row += [self._side(frame, -1, last) for frame in path[common:]]
+                closed = [each for each in reversed(open_now) if each not in path]
+                opened = [each for each in path if each not in open_now]
+                row += [self._side(each, _RIGHT, last) for each in closed]
+                row += [self._side(each, _LEFT, last) for each in opened]
                 open_now = path
                 row += [item] * (item >= 0)
             yield row
 
     def _side(self, frame: int, which: int, last: dict[tuple[int, int], int]) -> int:
-        entry = len(self._pad)
-        self._pad.append(which)
-        self._side_of.append(frame)
+        entry = len(self._kind)
+        self._kind.append(which)
+        self._width.append(0.0)
         if (frame, which) in last:
             self._links.append((last[frame, which], entry))
-        elif which < 0:
-            self._edges[frame] = (entry, -1)
         else:
-            self._edges[frame] = (self._edges[frame][0], entry)
+            left, _ = self._edges.get(frame, (entry, entry))
+            self._edges[frame] = (left, entry)
         last[frame, which] = entry
         return entry
 
@@ -84,12 +98,12 @@ class Columns:
 
     def _glued(self) -> list[int]:
         """The column of each entry."""
-        at = [(0, 0)] * len(self._pad)
+        at = [(0, 0)] * len(self._kind)
         for number, row in enumerate(self._rows):
             for spot, entry in enumerate(row):
                 at[entry] = (number, spot)
         glue: list[list[tuple[int, int]]] = [[] for _ in self._rows]
-        column = list(range(len(self._pad)))
+        column = list(range(len(self._kind)))
         for upper, lower in self._straight():
             (above, left), (_, right) = at[upper], at[lower]
             known, pair = glue[above], (left, right)
@@ -106,72 +120,72 @@ class Columns:
 
     def _straight(self) -> Iterator[tuple[int, int]]:
         """What wants to be straight, the most important first."""
-        grid, boxes = self.grid, self.grid.boxes
+        grid = self.grid
         yield from self._links
+        ups, downs = self._strong()
         between = []
-        strong = {
-            pair
-            for tie, chain in zip(self._ties, grid.chains, strict=True)
-            for pair in pairwise(chain)
-            if tie.weight >= 1
-        }
-        place = {item: at for row in grid.rows for at, item in enumerate(row)}
-        ups = _strong(grid.up, strong, place, upward=True)
-        downs = _strong(grid.down, strong, place, upward=False)
-        for upper in range(len(grid.row_of)):
-            for lower in grid.down[upper]:
-                if upper >= boxes and lower >= boxes:
+        for upper, lowers in enumerate(grid.down):
+            for lower in lowers:
+                if upper >= grid.boxes and lower >= grid.boxes:
                     yield upper, lower
-                elif _median(downs[upper], lower) and _median(ups[lower], upper):
+                elif _median(downs[upper]) == lower and _median(ups[lower]) == upper:
                     between.append((len(downs[upper]) + len(ups[lower]), upper, lower))
         for _, upper, lower in sorted(between):
             yield upper, lower
 
+    def _strong(self) -> tuple[list[list[int]], list[list[int]]]:
+        """The upper and lower neighbours of each item that matter, or else all, in order."""
+        grid = self.grid
+        ups: list[list[int]] = [[] for _ in grid.row_of]
+        downs: list[list[int]] = [[] for _ in grid.row_of]
+        for tie, chain in zip(self._ties, grid.chains, strict=True):
+            for upper, lower in pairwise(chain if tie.weight >= 1 else ()):
+                ups[lower].append(upper)
+                downs[upper].append(lower)
+        spot = {item: at for row in grid.rows for at, item in enumerate(row)}
+        for kept, near in ((ups, grid.up), (downs, grid.down)):
+            for item, every in enumerate(near):
+                kept[item] = sorted(set(kept[item] or every), key=spot.__getitem__)
+        return ups, downs
+
     def _apart(self, labels: dict[int, float]) -> list[Apart]:
         """Which column is to the right of which, and how far at least."""
-        least: dict[tuple[int, int], float] = {}
-        for row in self._rows:
-            for left, right in pairwise(row):
-                pair = (self._column[left], self._column[right])
-                least[pair] = max(least.get(pair, 0.0), self._distance(left, right))
-        for frame, (left, right) in self._edges.items():
+        least: dict[tuple[int, int], float] = defaultdict(float)
+        gaps = [(*pair, self._distance(*pair)) for row in self._rows for pair in pairwise(row)]
+        gaps += [(*sides, labels[frame]) for frame, sides in self._edges.items()]
+        for left, right, gap in gaps:
             pair = (self._column[left], self._column[right])
-            least[pair] = max(least.get(pair, 0.0), labels.get(frame, 0.0))
+            least[pair] = max(least[pair], gap)
         return [(left, right, gap) for (left, right), gap in least.items()]
 
     def _distance(self, left: int, right: int) -> float:
-        sides = (self._pad[left], self._pad[right])
-        halves = sum(self.grid.width[each] / 2 for each in (left, right) if not self._pad[each])
-        if sides in {(-1, 0), (0, 1), (-1, -1), (1, 1)}:
+        halves = (self._width[left] + self._width[right]) / 2
+        kinds = (self._kind[left], self._kind[right])
+        if kinds in _NESTED:
             return halves + PAD
-        boxes = self.grid.boxes
-        if any(not self._pad[each] and each >= boxes for each in (left, right)):
-            return halves + LINE_GAP
-        return halves + GAP
+        return halves + (LINE_GAP if _LINE in kinds else GAP)
 
     def _beginning(self) -> list[float]:
         """Each row by itself, around one middle; a column in the mean of its places."""
-        places: list[list[float]] = [[] for _ in range(max(self._column, default=-1) + 1)]
+        places: dict[int, list[float]] = defaultdict(list)
         for row in self._rows:
-            x, own = 0.0, []
-            for left, right in pairwise(row):
-                own.append(x)
-                x += self._distance(left, right)
-            for entry, here in zip(row, [*own, x], strict=True):
-                places[self._column[entry]].append(here - x / 2)
-        return [sum(each) / len(each) for each in places]
+            gaps = (self._distance(*pair) for pair in pairwise(row))
+            x = list(accumulate(gaps, initial=0.0))
+            for entry, here in zip(row, x, strict=False):  # an empty row has a beginning, too
+                places[self._column[entry]].append(here - x[-1] / 2)
+        return [sum(each) / len(each) for _, each in sorted(places.items())]
 
     def _pulls(self) -> list[dict[int, float]]:
         """Of each column, how strongly it wants to be above or below which others."""
-        pulls: list[dict[int, float]] = [{} for _ in range(max(self._column, default=-1) + 1)]
+        pulls: list[dict[int, float]] = [defaultdict(float) for _ in set(self._column)]
         boxes = self.grid.boxes
         for tie, chain in zip(self._ties, self.grid.chains, strict=True):
             for upper, lower in pairwise(chain):
                 one, other = self._column[upper], self._column[lower]
                 weight = tie.weight * (1 + (upper >= boxes) + (lower >= boxes))
                 if one != other:
-                    pulls[one][other] = pulls[one].get(other, 0.0) + weight
-                    pulls[other][one] = pulls[other].get(one, 0.0) + weight
+                    pulls[one][other] += weight
+                    pulls[other][one] += weight
         free = [not pull for pull in pulls]  # what hangs on nothing stays near what it is beside
         for row in self._rows:
             for left, right in pairwise(row):
@@ -181,29 +195,9 @@ class Columns:
         return pulls
 
 
-def _shared(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[int]:
-    """What two paths have in common from the start."""
-    for each, same in zip(one, other, strict=False):
-        if each != same:
-            return
-        yield each
-
-
-def _strong(
-    near: list[list[int]], strong: set[tuple[int, int]], place: dict[int, int], *, upward: bool
-) -> list[list[int]]:
-    """The neighbours of each item that matter, or else all, from left to right."""
-    found = []
-    for item, ends in enumerate(near):
-        pairs = {each: (each, item) if upward else (item, each) for each in ends}
-        kept = [each for each in pairs if pairs[each] in strong] or list(pairs)
-        found.append(sorted(kept, key=place.__getitem__))
-    return found
-
-
-def _median(ends: list[int], end: int) -> bool:
-    """Whether one of them is the one in the middle."""
-    return len(ends) % 2 == 1 and ends[len(ends) // 2] == end
+def _median(ends: list[int]) -> int | None:
+    """The one in the middle, if there is one."""
+    return ends[len(ends) // 2] if len(ends) % 2 else None
 
 
 def _settled(at: list[float], apart: list[Apart], pulls: list[dict[int, float]]) -> list[float]:
@@ -213,30 +207,38 @@ def _settled(at: list[float], apart: list[Apart], pulls: list[dict[int, float]])
     lighter more than the heavier, which changes little else (the relaxation of Jakobsen, "Advanced
     Character Physics", GDC 2001). The last bit is done exactly.
     """
-    columns, totals = range(len(at)), [sum(pull.values()) for pull in pulls]
+    weights = [sum(pull.values()) for pull in pulls]
+    columns = range(len(at))
+
+    def wanted(column: int) -> float:
+        pulled = sum(at[each] * pull for each, pull in pulls[column].items())
+        return pulled / weights[column] if weights[column] else at[column]
+
     for number in range(_ROUNDS):
         eager = 1 - number / _ROUNDS
         for column in columns if number % 2 else reversed(columns):
-            if pull := pulls[column]:
-                mean = sum(at[each] * weight for each, weight in pull.items()) / totals[column]
-                at[column] += eager * (mean - at[column])
+            at[column] += eager * (wanted(column) - at[column])
         for again in range(_PUSHES if number < _ROUNDS - 1 else 10 * _PUSHES):
-            _push(at, apart if again % 2 else apart[::-1], totals)
-    right_of: list[list[tuple[int, float]]] = [[] for _ in at]
-    left_of: list[list[tuple[int, float]]] = [[] for _ in at]
+            _push(at, apart if again % 2 else apart[::-1], weights)
+    _finish(at, apart, wanted)
+    return at
+
+
+def _finish(at: list[float], apart: list[Apart], wanted: Callable[[int], float]) -> None:
+    """Move the columns a little more, so that nobody touches and what can be centred is."""
+    right_of: _Gaps = [[] for _ in at]
+    left_of: _Gaps = [[] for _ in at]
     for left, right, gap in apart:
         right_of[left].append((right, gap))
         left_of[right].append((left, gap))
-    order = _left_to_right(right_of, left_of)
-    at = _pushed(at, order, left_of, right_of)
+    known = {column: [each for each, _ in gaps] for column, gaps in enumerate(left_of)}
+    order = list(TopologicalSorter(known).static_order())
+    at[:] = _pushed(at, order, left_of, right_of)
     for number in range(_FINISH):
         for column in order if number % 2 else reversed(order):
-            if pull := pulls[column]:
-                mean = sum(at[each] * weight for each, weight in pull.items()) / totals[column]
-                low = max((at[each] + gap for each, gap in left_of[column]), default=mean)
-                high = min((at[each] - gap for each, gap in right_of[column]), default=mean)
-                at[column] = min(max(mean, low), high) if low <= high else at[column]
-    return at
+            low = max((at[each] + gap for each, gap in left_of[column]), default=-math.inf)
+            high = min((at[each] - gap for each, gap in right_of[column]), default=math.inf)
+            at[column] = max(low, min(wanted(column), high))
 
 
 def _push(at: list[float], apart: list[Apart], weights: list[float]) -> None:
@@ -249,14 +251,9 @@ def _push(at: list[float], apart: list[Apart], weights: list[float]) -> None:
             at[right] += missing - share
 
 
-def _pushed(
-    wanted: list[float],
-    order: list[int],
-    left_of: list[list[tuple[int, float]]],
-    right_of: list[list[tuple[int, float]]],
-) -> list[float]:
-    """Places near the wanted ones in which nobody touches."""
-    rightwards, leftwards = wanted.copy(), wanted.copy()
+def _pushed(at: list[float], order: list[int], left_of: _Gaps, right_of: _Gaps) -> list[float]:
+    """Places nearby in which nobody touches."""
+    rightwards, leftwards = at.copy(), at.copy()
     for column in order:
         for left, gap in left_of[column]:
             rightwards[column] = max(rightwards[column], rightwards[left] + gap)
@@ -264,16 +261,3 @@ def _pushed(
         for right, gap in right_of[column]:
             leftwards[column] = min(leftwards[column], leftwards[right] - gap)
     return [(one + other) / 2 for one, other in zip(rightwards, leftwards, strict=True)]
-
-
-def _left_to_right(
-    right_of: list[list[tuple[int, float]]], left_of: list[list[tuple[int, float]]]
-) -> list[int]:
-    waits = [len(each) for each in left_of]
-    order = [column for column, count in enumerate(waits) if not count]
-    for column in order:
-        for right, _ in right_of[column]:
-            waits[right] -= 1
-            if not waits[right]:
-                order.append(right)
-    return order

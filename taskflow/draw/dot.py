@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import graphviz
 
 from taskflow.draw import picture as p
-from taskflow.draw.looks import (
-    DARK,
-    LIGHT,
-    LINES,
-    PLAIN,
-    TINTS,
-    Theme,
-    Tint,
-)
+from taskflow.draw.looks import DARK, LIGHT, LINES, TINTS, Theme, in_order
 from taskflow.draw.text import width
 from taskflow.draw.words import DrawError, checked_theme
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import graphviz
 
 
 def _look(text: str) -> dict[str, str]:
@@ -56,6 +45,7 @@ EDGES: Final = {
 }
 #: The lines as letters, for a legend.
 SIGNS: Final = {p.EACH: "━", p.COLLECTED: "≻", p.SPLIT: "≺", p.ORDER: "╌", p.EXPANDS: "┈"}
+_GAP: Final = "&#160;&#160; "  #: between words in a row
 #: A map: a box, and below it the edges of two more that lie behind.
 STACK: Final = """<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">
 <TR><TD COLSPAN="5"><TABLE STYLE="ROUNDED{dashed}" BORDER="1" CELLBORDER="0" CELLSPACING="0"
@@ -69,16 +59,13 @@ STACK: Final = """<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING=
 
 def to_graphviz(picture: p.Picture, theme: str = "auto") -> graphviz.Digraph:
     """The picture as a graph of Graphviz; "auto" suits light and dark pages alike."""
-    import graphviz  # only who draws needs it
-
     look = {"light": LIGHT, "dark": DARK}.get(checked_theme(theme), CLEAR)
-    night = look is DARK
     words = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": look.grey}
     name = re.sub(r"\W+", "_", picture.title)[:60] or "pipeline"
-    page = {**PAGE, **words, "bgcolor": look.page, "label": _title(picture, night=night)}
+    page = {**PAGE, **words, "bgcolor": look.page, "label": _title(picture, look)}
     edge = {**EDGE, **words, "color": look.grey}
     canvas = graphviz.Digraph(name, graph_attr=page, node_attr={**BOX, **words}, edge_attr=edge)
-    _write_boxes(canvas, picture, look, night=night)
+    _write_boxes(canvas, picture, look)
     ids = {box.number: box.id for box in picture.boxes}
     for line in picture.lines:
         label = _plain(f" {line.label}") if line.label else None
@@ -88,13 +75,10 @@ def to_graphviz(picture: p.Picture, theme: str = "auto") -> graphviz.Digraph:
 
 def piped(canvas: graphviz.Digraph, suffix: str) -> bytes:
     """What `dot` makes of a drawing: the bytes of a file with this suffix."""
-    import graphviz  # only who draws needs it
-
     if suffix == "png":
-        canvas = canvas.copy()
         canvas.attr(dpi="144")  # a screen of today shows two pixels for one
     try:
-        picture: bytes = canvas.pipe(format=suffix, quiet=True)
+        return bytes(canvas.pipe(format=suffix, quiet=True))
     except graphviz.ExecutableNotFound:
         raise DrawError(
             f"a .{suffix} file is made by the program `dot`, which is not installed: get it with "
@@ -104,44 +88,42 @@ def piped(canvas: graphviz.Digraph, suffix: str) -> bytes:
     except graphviz.CalledProcessError as error:
         said = (error.stderr or b"").decode(errors="replace").strip()
         raise DrawError(f"the program `dot` could not draw this: {said}") from error
-    return picture
 
 
 # --- boxes -----------------------------------------------------------------------------------
 
 
-def _write_boxes(canvas: graphviz.Digraph, picture: p.Picture, look: Theme, *, night: bool) -> None:
+def _write_boxes(canvas: graphviz.Digraph, picture: p.Picture, look: Theme) -> None:
     """Write each box in the frames around it; what is in none lies on the page."""
     colours = {"fillcolor": look.frame, "color": look.frame_line}
     for each in picture.walk():
         if each is None:
             canvas.body.append("\t}\n")
         elif isinstance(each, p.Box):
-            canvas.node(each.id, **_face(each, look, night=night))
+            canvas.node(each.id, tooltip=_plain(each.tip), **_face(each, look))
         else:
             canvas.body.append(f"\tsubgraph cluster_{each.number} {{\n")
             canvas.attr(label=_plain(each.label), **FRAMES[each.kind], **colours)
 
 
-def _face(box: p.Box, look: Theme, *, night: bool) -> dict[str, str]:
+def _face(box: p.Box, look: Theme) -> dict[str, str]:
     """How a box looks and what it says."""
-    tint = TINTS.get(box.state, PLAIN)
-    line, fill = _colours(tint, night=night)
     if box.shape in {p.POINT, p.PILL}:
         fill = look.grey if box.shape == p.POINT else "none"
-        face = {"color": look.grey, "fillcolor": fill, "label": _plain(box.name)}
-        return {**face, "tooltip": _plain(box.tip), **SHAPES[box.shape]}
-    ink = look.ink if night else LIGHT.ink
-    name = f"{tint.mark} {box.name}" if box.state else box.name
-    face = {"fillcolor": fill, "color": line, "fontcolor": ink, "tooltip": _plain(box.tip)}
-    if box.shape not in {p.MAP, p.DYNAMIC_MAP}:
-        label = _noted(name, box.note, line) if box.note else _plain(name)
-        return {**face, "label": label, **SHAPES.get(box.shape, {})}
+        colours = {"color": look.grey, "fillcolor": fill}
+        return {**colours, "label": _plain(box.name), **SHAPES[box.shape]}
+    line, fill = look.of(box.state)
+    face = {"fillcolor": fill, "color": line, "fontcolor": look.ink}
+    name = f"{TINTS[box.state].mark} {box.name}" if box.state else box.name
     note = f'<BR/><FONT POINT-SIZE="9.5" COLOR="{line}">{_markup(box.note)}</FONT>'
+    note = note if box.note else ""
+    if box.shape not in p.MAPS:
+        label = f"<{_markup(name)}{note}>" if note else _plain(name)
+        return {**face, "label": label, **SHAPES.get(box.shape, {})}
     stack = STACK.format(
         name=_markup(name),
         count=box.count,
-        note=note if box.note else "",
+        note=note,
         # About as wide as the text; where the guess is too small, the sheets below get narrower.
         width=max(9, width(name, 11) + width(box.count, 9.5) - 12),
         fill=fill,
@@ -151,46 +133,29 @@ def _face(box: p.Box, look: Theme, *, night: bool) -> dict[str, str]:
     return {**face, "shape": "plain", "style": "solid", "label": stack}
 
 
-def _colours(tint: Tint, *, night: bool) -> tuple[str, str]:
-    return (tint.night_line, tint.night_fill) if night else (tint.line, tint.fill)
-
-
-def _noted(name: str, note: str, line: str) -> str:
-    return f'<{_markup(name)}<BR/><FONT POINT-SIZE="9.5" COLOR="{line}">{_markup(note)}</FONT>>'
-
-
 # --- words -----------------------------------------------------------------------------------
 
 
-def _title(picture: p.Picture, *, night: bool) -> str:
+def _title(picture: p.Picture, look: Theme) -> str:
     """The name, what is folded, how many tasks are in which state, and what the lines mean."""
-    lines = [f'<B><FONT POINT-SIZE="13">{_markup(picture.title)}</FONT></B>']
-    if picture.subtitle:
-        lines.append(_markup(picture.subtitle))
-    lines += _joined(_states(picture, night=night))
     kinds = {line.kind for line in picture.lines}
-    lines += _joined(f"{SIGNS[kind]}&#160;{LINES[kind]}" for kind in LINES if kind in kinds)
-    # The last line is empty: it keeps the boxes away.
-    return "<" + "".join(f'{line}<BR ALIGN="LEFT"/>' for line in [*lines, " "]) + ">"
-
-
-def _states(picture: p.Picture, *, night: bool) -> Iterator[str]:
-    for state in reversed(TINTS):
-        if picture.tally and picture.tally[state]:
-            line, _ = _colours(TINTS[state], night=night)
-            words = f"{picture.tally[state]:,} {state.replace('_', ' ')}"
-            yield f'<FONT COLOR="{line}">{TINTS[state].mark}</FONT>&#160;{words}'
-
-
-def _joined(parts: Iterator[str]) -> list[str]:
-    line = "&#160;&#160; ".join(parts)
-    return [line] if line else []
+    states = (
+        f'<FONT COLOR="{look.of(state)[0]}">{TINTS[state].mark}</FONT>'
+        f"&#160;{count:,} {state.replace('_', ' ')}"
+        for state, count in in_order(picture.tally)
+    )
+    lines = [
+        f'<B><FONT POINT-SIZE="13">{_markup(picture.title)}</FONT></B>',
+        _markup(picture.subtitle) if picture.subtitle else "",
+        _GAP.join(states),
+        _GAP.join(f"{SIGNS[kind]}&#160;{LINES[kind]}" for kind in LINES if kind in kinds),
+        " ",  # keeps the boxes away
+    ]
+    return "<" + "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines if line) + ">"
 
 
 def _plain(text: str) -> str:
     """A label in which nothing means anything to Graphviz: no markup, escapes or entities."""
-    import graphviz  # only who draws needs it
-
     escaped: str = graphviz.escape(text.replace("&", "&amp;"))
     return escaped
 

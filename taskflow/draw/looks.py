@@ -7,9 +7,12 @@ colour alone: each has its mark.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.draw import picture as p
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Tint(NamedTuple):
@@ -46,6 +49,24 @@ TINTS: Final = {
 PLAIN: Final = _tint("#4f6482 #f2f5f9 #8fa3c0 #1f2a38 ◦")
 
 
+_CIRCLE: Final = "M1 5A4 4 0 1 0 9 5A4 4 0 1 0 1 5"
+#: The marks as paths in a square of 10: no font has to have them.
+MARKS: Final = {
+    "failed": "M1.5 1.5L8.5 8.5M8.5 1.5L1.5 8.5",
+    "crashed": "M6 .5L2.5 5.5H7.5L4 9.5",
+    "timed_out": f"{_CIRCLE}M5 2.8V5.2L6.8 6.4",
+    "running": "M2.5 1.2L8.5 5L2.5 8.8Z",
+    "retrying": "M8.6 5A3.7 3.7 0 1 1 7.2 2.1M7.6 .2V2.6H5.2",
+    "ready": "M3.6 5A1.4 1.4 0 1 0 6.4 5A1.4 1.4 0 1 0 3.6 5",
+    "cancelled": f"{_CIRCLE}M2.3 7.7L7.7 2.3",
+    "upstream_failed": "M5 9V3.4M2.2 5.8L5 3L7.8 5.8M1.5 .8H8.5",
+    "pending": _CIRCLE,
+    "skipped": "M1 5H6.2M4 2.4L6.6 5L4 7.6M8.8 2V8",
+    "cached": "M5 .8L9.2 5L5 9.2L.8 5Z",
+    "succeeded": "M1.2 5.4L4 8.2L8.9 2.2",
+}
+
+
 class Theme(NamedTuple):
     """The page: what lies on it, and what lies in boxes."""
 
@@ -54,10 +75,16 @@ class Theme(NamedTuple):
     grey: str  #: lines, labels, what stands on the page
     frame: str
     frame_line: str
+    night: bool = False
+
+    def of(self, state: str) -> tuple[str, str]:
+        """Line and fill of a box in this state."""
+        tint = TINTS.get(state, PLAIN)
+        return (tint.night_line, tint.night_fill) if self.night else (tint.line, tint.fill)
 
 
 LIGHT: Final = Theme("#ffffff", "#1d2733", "#66727f", "#f6f8fa", "#cdd5de")
-DARK: Final = Theme("#12171e", "#e5eaf0", "#93a0ae", "#181f28", "#3a4654")
+DARK: Final = Theme("#12171e", "#e5eaf0", "#93a0ae", "#181f28", "#3a4654", night=True)
 
 #: What a legend says of lines, and of boxes.
 LINES: Final = {
@@ -73,3 +100,8 @@ SHAPES: Final = {p.MAP: "map", p.DYNAMIC: "dynamic pipeline"}
 def worst(states: set[str]) -> str:
     """The state that a box shows which stands for all of these."""
     return next((each for each in TINTS if each in states), "pending")
+
+
+def in_order(tally: Mapping[str, int]) -> list[tuple[str, int]]:
+    """States and their counts, what went well first."""
+    return [(state, tally[state]) for state in reversed(TINTS) if tally.get(state)]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from taskflow.draw import picture as p
-from taskflow.draw.looks import TINTS
+from taskflow.draw.looks import LIGHT, TINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def to_mermaid(picture: p.Picture) -> str:
     for state, members in found.items():
         if state:
             tint = TINTS[state]
-            look = f"stroke:{tint.line},fill:{tint.fill},color:#1d2733"
+            look = f"stroke:{tint.line},fill:{tint.fill},color:{LIGHT.ink}"
             lines.append(f"{_INDENT}classDef {state} {look}")
             lines.append(f"{_INDENT}class {','.join(members)} {state}")
     return "\n".join([*lines, ""])

@@ -6,12 +6,11 @@ knows a colour or a coordinate.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator, Mapping
 
 #: Shapes of boxes.
@@ -23,6 +22,13 @@ PILL: Final = "pill"  # a parameter, `flatten`, the result
 WHEN: Final = "when"
 CHOICE: Final = "choice"
 POINT: Final = "point"
+
+#: What stands for many runs of a task.
+MAPS: Final = frozenset({MAP, DYNAMIC_MAP})
+#: What becomes a graph while running.
+DYNAMICS: Final = frozenset({DYNAMIC, DYNAMIC_MAP})
+#: What runs.
+TASKS: Final = MAPS | DYNAMICS | {TASK}
 
 #: How a line hands something on: whole; element by element; a whole map as a list; a value that
 #: is taken apart into the elements of a map. Then what hands nothing on: order; a side of a
@@ -81,8 +87,7 @@ class Picture:
     boxes: list[Box] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
-    #: task runs by state; None where no run is shown
-    tally: Counter[str] | None = None
+    tally: Counter[str] = field(default_factory=Counter)  #: task runs by state, of a run
 
     def walk(self) -> Iterator[Frame | Box | None]:
         """All frames and boxes, each after the frame that it stands in; None closes a frame."""

@@ -7,6 +7,7 @@ North and Vo, "A Technique for Drawing Directed Graphs" (IEEE TSE 1993).
 
 from __future__ import annotations
 
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ class Tie(NamedTuple):
 
     tail: int
     head: int
-    #: rows that it spans at least; 2 where its label needs a row of its own
-    least: int = 1
     #: how much it matters that it is short and straight
     weight: float = 1.0
+    #: how wide its label is
+    label: float = 0.0
+
+    @property
+    def least(self) -> int:
+        """Rows that it spans at least: a label needs a row of its own."""
+        return 2 if self.label else 1
 
 
 def without_cycles(count: int, ties: Sequence[Tie]) -> list[Tie]:
@@ -35,22 +41,19 @@ def without_cycles(count: int, ties: Sequence[Tie]) -> list[Tie]:
     out: list[list[int]] = [[] for _ in range(count)]
     for tie in ties:
         out[tie.tail].append(tie.head)
-    state, back = bytearray(count), set[tuple[int, int]]()  # 1: on the path, 2: done
+    heads, seen, back = [iter(each) for each in out], set[int](), set[tuple[int, int]]()
     for start in range(count):
-        stack = [start] if not state[start] else []
-        while stack:
-            box = stack[-1]
-            if not state[box]:
-                state[box] = 1
-            elif not out[box]:
-                state[box] = 2
-                stack.pop()
-            if state[box] == 1 and out[box]:
-                head = out[box].pop()
-                if state[head] == 1:
-                    back.add((box, head))
-                elif not state[head]:
-                    stack.append(head)
+        path = {} if start in seen else {start: None}
+        while path:
+            box = next(reversed(path))
+            seen.add(box)
+            head = next(heads[box], None)
+            if head is None:
+                del path[box]
+            elif head in path:
+                back.add((box, head))
+            elif head not in seen:
+                path[head] = None
     return [
         tie._replace(tail=tie.head, head=tie.tail) if (tie.tail, tie.head) in back else tie
         for tie in ties
@@ -64,11 +67,12 @@ def ranks(count: int, ties: Sequence[Tie], groups: Sequence[set[int]] = ()) -> l
     for tie in ties:
         into[tie.head].append(tie)
         out[tie.tail].append(tie)
-    order = _topological(into, out)
+    order = TopologicalSorter({box: [tie.tail for tie in into[box]] for box in range(count)})
     rank = [0] * count
-    for box in order:
+    sledges = []
+    for box in order.static_order():
         rank[box] = max((rank[tie.tail] + tie.least for tie in into[box]), default=0)
-    sledges = [_Sledge({box}, into[box], out[box]) for box in order]
+        sledges.append(_sledge({box}, into, out))
     large = [_sledge(members, into, out) for members in groups]
     for _ in range(_ROUNDS):
         before = rank.copy()
@@ -79,10 +83,7 @@ def ranks(count: int, ties: Sequence[Tie], groups: Sequence[set[int]] = ()) -> l
         if rank == before:
             break
     top = min(rank, default=0)
-    if any(tie.least > 1 for tie in ties):  # labels stand in rows that no box may be in
-        return [row - top for row in rank]
-    used = {row: place for place, row in enumerate(sorted(set(rank)))}
-    return [used[row] for row in rank]
+    return [row - top for row in rank]
 
 
 class _Sledge(NamedTuple):
@@ -110,14 +111,3 @@ def _sledge(boxes: set[int], into: list[list[Tie]], out: list[list[Tie]]) -> _Sl
         [tie for box in boxes for tie in into[box] if tie.tail not in boxes],
         [tie for box in boxes for tie in out[box] if tie.head not in boxes],
     )
-
-
-def _topological(into: list[list[Tie]], out: list[list[Tie]]) -> list[int]:
-    waits = [len(each) for each in into]
-    order = [box for box, count in enumerate(waits) if not count]
-    for box in order:
-        for tie in out[box]:
-            waits[tie.head] -= 1
-            if not waits[tie.head]:
-                order.append(tie.head)
-    return order

@@ -71,9 +71,9 @@ def routed(
         routes.append(route)
         ends[first, 0].append(route)
         ends[last, -1].append(route)
-    shapes = {box.number: box.shape for box in picture.boxes}
+    wide = {box.number for box in picture.boxes if box.shape in p.TASKS}
     for (box, end), found in ends.items():
-        if shapes[box] not in {p.POINT, p.CHOICE, p.WHEN, p.PILL}:
+        if box in wide:
             _spread(found, end, boxes[box])
     return routes
 
@@ -82,12 +82,8 @@ def _spread(routes: list[Route], end: int, rect: Rect) -> None:
     """Lines do not end all in the middle of a box; one that goes straight on does."""
     beside = 1 if end == 0 else -2
     routes.sort(key=lambda route: route.stops[beside][0])
-    straight = [
-        at
-        for at, route in enumerate(routes)
-        if abs(route.stops[beside][0] - rect.middle) < _STRAIGHT
-    ]
-    centre = straight[0] if straight else (len(routes) - 1) / 2
+    off = [abs(route.stops[beside][0] - rect.middle) for route in routes]
+    centre = off.index(min(off)) if min(off) < _STRAIGHT else (len(routes) - 1) / 2
     outermost = max(1.0, centre, len(routes) - 1 - centre)
     step = min(_PORTS, (rect.width / 2 - 10) / outermost)
     for at, route in enumerate(routes):

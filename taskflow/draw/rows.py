@@ -11,13 +11,15 @@ that is shown by Sander, "Layout of Compound Directed Graphs", 1996).
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from taskflow.draw.ranks import Tie
 
@@ -44,7 +46,7 @@ class Grid:
     chains: list[list[int]] = field(default_factory=list)  #: of each tie, its items downwards
     #: of each frame, the frames from the outermost to itself; -1 is the page
     paths: dict[int, tuple[int, ...]] = field(default_factory=lambda: {-1: ()})
-    spans: dict[int, tuple[int, int]] = field(default_factory=dict)  #: first and last row
+    spans: dict[int, range] = field(default_factory=dict)  #: of each frame, its rows
 
     def add(self, row: int, width: float, frame: int) -> int:
         """Put another item into a row."""
@@ -65,51 +67,39 @@ def grid_of(
     frames: Sequence[int],
     parents: dict[int, int],
     ties: Sequence[Tie],
-    labels: Sequence[float],
 ) -> Grid:
-    """Items for boxes and for all that passes by; `labels` are the widths of those of the ties."""
+    """Items for boxes and for all that passes by."""
     grid = Grid(len(rank))
     for frame, parent in parents.items():
         grid.paths[frame] = (*grid.paths[parent], frame)
+    held: dict[int, list[int]] = defaultdict(list)
     for row, width, frame in zip(rank, widths, frames, strict=True):
-        item = grid.add(row, width, frame)
+        grid.add(row, width, frame)
         for around in grid.paths[frame]:
-            first, last = grid.spans.get(around, (row, row))
-            grid.spans[around] = (min(first, row), max(last, row))
-        assert item < grid.boxes
-    for tie, label in zip(ties, labels, strict=True):
-        grid.chains.append(_chain(grid, tie, label))
+            held[around].append(row)
+    grid.spans = {frame: range(min(rows), max(rows) + 1) for frame, rows in held.items()}
+    for tie in ties:
+        grid.chains.append(_chain(grid, tie))
     _fill(grid)
     return grid
 
 
-def _chain(grid: Grid, tie: Tie, label: float) -> list[int]:
+def _chain(grid: Grid, tie: Tie) -> list[int]:
     """The items of a line: its two boxes, and what stands for it in the rows between."""
     chain = [tie.tail]
     tail, head = (grid.paths[grid.frame[box]] for box in (tie.tail, tie.head))
     for row in range(grid.row_of[tie.tail] + 1, grid.row_of[tie.head]):
         # As deep in frames as both sides allow, so that a line leaves a frame at its lower edge.
-        inside = [
-            path
-            for path in (
-                [each for each in tail if _spans(grid, each, row)],
-                [each for each in head if _spans(grid, each, row)],
-            )
-            if path
-        ]
-        frame = max(inside, key=len)[-1] if inside else -1
-        wide = label if row == grid.row_of[tie.tail] + 1 else 0.0
+        sides = ([each for each in path if row in grid.spans[each]] for path in (tail, head))
+        inside = max(sides, key=len)
+        frame = inside[-1] if inside else -1
+        wide = tie.label if row == grid.row_of[tie.tail] + 1 else 0.0
         chain.append(grid.add(row, wide, frame))
     chain.append(tie.head)
     for upper, lower in pairwise(chain):
         grid.down[upper].append(lower)
         grid.up[lower].append(upper)
     return chain
-
-
-def _spans(grid: Grid, frame: int, row: int) -> bool:
-    first, last = grid.spans[frame]
-    return first <= row <= last
 
 
 def _fill(grid: Grid) -> None:
@@ -120,8 +110,8 @@ def _fill(grid: Grid) -> None:
         for item in items
         for frame in grid.paths[grid.frame[item]]
     }
-    for frame, (first, last) in sorted(grid.spans.items(), reverse=True):  # inner ones first
-        for row in range(first, last + 1):
+    for frame in sorted(grid.spans, reverse=True):  # inner ones first
+        for row in grid.spans[frame]:
             if (frame, row) not in seen:
                 grid.add(row, 0.0, frame)
                 seen.update((around, row) for around in grid.paths[frame])
@@ -135,34 +125,29 @@ def arrange(grid: Grid) -> None:
 
     The first is the order in which the calls were made, which readers know.
     """
+    best, fewest = grid.rows, math.inf
+    for found in _tries(grid):
+        if found < fewest:
+            best, fewest = [row.copy() for row in grid.rows], found
+        if not found:
+            break
+    grid.rows = best
+
+
+def _tries(grid: Grid) -> Iterator[int]:
+    """Sort the rows again and again; each time, how many lines cross now."""
     patience = _PATIENCE // max(1, len(grid.row_of))
-    best = _Best(grid)
     for leftmost_last in (False, True):
         place = _first_places(grid, leftmost_last=leftmost_last)
         _sort(grid, range(len(grid.rows)), place, _ways(grid, place))
         for sweep in range(min(_SWEEPS, 2 + patience)):
             if sweep:
                 _sweep(grid, place, down=sweep % 2 == 1)
-            if best.take(crossings(grid)):
-                _swap(grid, place, best, rounds=min(_SWAPS, patience))
-    grid.rows = best.rows
-
-
-class _Best:
-    """The rows with the fewest crossings so far."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self.rows: list[list[int]] = []
-        self.fewest = -1
-        self.last = 0
-
-    def take(self, found: int) -> bool:
-        """Look at the rows as they are now; returns whether any could be better."""
-        self.last = found
-        if self.fewest < 0 or found < self.fewest:
-            self.rows, self.fewest = [row.copy() for row in self._grid.rows], found
-        return self.fewest > 0
+            found = crossings(grid)
+            yield found
+            for saved in _swaps(grid, place, rounds=min(_SWAPS, patience)):
+                found -= saved
+                yield found
 
 
 def _sweep(grid: Grid, place: list[float], *, down: bool) -> None:
@@ -192,23 +177,18 @@ def _first_places(grid: Grid, *, leftmost_last: bool) -> list[float]:
 
 def _ways(grid: Grid, place: list[float]) -> _Ways:
     """How each frame is sorted: by the middles of all frames from the outermost to itself."""
-    sums = {frame: [0.0, 0.0] for frame in grid.paths}
+    places: dict[int, list[float]] = {frame: [] for frame in grid.paths}
     for item, frame in enumerate(grid.frame):
-        sums[frame][0] += place[item]
-        sums[frame][1] += 1
-    for frame in reversed(grid.paths):  # inner ones first
-        path = grid.paths[frame]
-        if len(path) > 1:
-            sums[path[-2]][0] += sums[frame][0]
-            sums[path[-2]][1] += sums[frame][1]
-    middle = {frame: total / max(1.0, count) for frame, (total, count) in sums.items()}
+        for around in grid.paths[frame]:
+            places[around].append(place[item])
+    middle = {frame: sum(each) / max(1, len(each)) for frame, each in places.items()}
     return {
         frame: tuple((middle[each], -1 - each) for each in path)
         for frame, path in grid.paths.items()
     }
 
 
-def _sort(grid: Grid, rows: Sequence[int], place: list[float], ways: _Ways) -> None:
+def _sort(grid: Grid, rows: Iterable[int], place: list[float], ways: _Ways) -> None:
     """Sort rows by place, frames in one piece, and put the items where they then stand."""
     for row in rows:
         items = grid.rows[row]
@@ -231,22 +211,22 @@ def _crossings_below(grid: Grid, row: int) -> int:
     found = 0
     for item in grid.rows[row]:
         ends = sorted(at[each] for each in grid.down[item])
-        for end in ends:
-            found += len(seen) - bisect_left(seen, end + 1)
+        found += sum(len(seen) - bisect_right(seen, end) for end in ends)
         for end in ends:
             insort(seen, end)
     return found
 
 
-def _swap(grid: Grid, place: list[float], best: _Best, rounds: int) -> None:
-    """Let neighbours in a frame change places where that saves crossings.
+def _swaps(grid: Grid, place: list[float], rounds: int) -> Iterator[int]:
+    """Let neighbours in a frame change places where that saves crossings; how many, by round.
 
     Those between whom it makes no difference change places every other round, which opens ways.
     """
     at = {item: number for row in grid.rows for number, item in enumerate(row)}
     for number in range(rounds):
         saved = sum(_swap_in(grid, row, at, least=1 - number % 2) for row in grid.rows)
-        if not best.take(best.last - saved) or (number % 2 and not saved):
+        yield saved
+        if number % 2 and not saved:
             break
     for row in grid.rows:
         for item, x in zip(row, sorted(place[item] for item in row), strict=True):
@@ -257,7 +237,7 @@ def _swap_in(grid: Grid, row: list[int], at: dict[int, int], least: int) -> int:
     """One round in one row; how many crossings it saved."""
     saved = 0
     for number in range(len(row) - 1):
-        left, right = row[number], row[number + 1]
+        left, right = row[number : number + 2]
         if grid.frame[left] != grid.frame[right]:
             continue
         gain = sum(
@@ -273,9 +253,5 @@ def _swap_in(grid: Grid, row: list[int], at: dict[int, int], least: int) -> int:
 
 def _pairs(at: dict[int, int], left: list[int], right: list[int]) -> int:
     """Crossings between the lines of two neighbours that stand in this order."""
-    if not left or not right:
-        return 0
-    if len(left) == len(right) == 1:  # so it is where lines pass, and most do
-        return int(at[left[0]] > at[right[0]])
     ends = sorted(at[each] for each in right)
     return sum(bisect_left(ends, at[each]) for each in left)

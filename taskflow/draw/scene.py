@@ -20,7 +20,7 @@ from taskflow.events import BAD, PENDING
 from taskflow.graph import graph as g
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Hashable, Mapping
 
     from taskflow.draw.words import Facts
 
@@ -45,7 +45,6 @@ class _View(NamedTuple):
 
     graph: g.Graph
     facts: Facts | None
-    folded: bool
     homes: Mapping[int, int]  #: scope -> the scope that it is drawn as
     counts: Mapping[int, int | None]  #: map -> how many elements, None where nobody knows yet
 
@@ -57,12 +56,17 @@ def picture_of(graph: g.Graph, facts: Facts | None = None) -> p.Picture:
     left_out = leave_out(graph, arrows)
     calls = sum(kind not in g.HELPERS for kind in graph.kind)
     folded = calls > FOLD_ABOVE or len(graph) > _HELPERS_ABOVE
-    view = _View(graph, facts, folded, _homes(graph, folded=folded), _counts(graph, facts))
-    alike = _by_name(view) if folded else _twins(graph, arrows)
+    homes = _homes(graph, folded=folded)
+    view = _View(graph, facts, homes, _counts(graph, facts))
+    named = _by_name(graph, homes)
+    boxes = defaultdict[object, list[int]](list)
+    for node, way in enumerate(named if folded else _twins(named, arrows)):
+        if node not in left_out:
+            boxes[way].append(node)
     stands: dict[int, int] = {p.RESULT: p.RESULT}  # node -> number of its box
     title = shortened(graph.scopes[0][1] if graph.scopes else graph.pipeline)
     picture = p.Picture(title)
-    for nodes in _boxes(alike, left_out):
+    for nodes in boxes.values():
         stands |= dict.fromkeys(nodes, nodes[0])
         picture.boxes.append(_box(view, nodes))
     if arrows[-1]:
@@ -72,7 +76,6 @@ def picture_of(graph: g.Graph, facts: Facts | None = None) -> p.Picture:
     if len(stands) > len(set(stands.values())):
         picture.subtitle = f"{calls:,} calls, equal ones drawn as one"
     if facts is not None:
-        picture.tally = Counter()
         for box in picture.boxes:
             picture.tally.update(box.tally)
     return picture
@@ -110,54 +113,35 @@ def _bare(label: str) -> str:
     return re.sub(r"#\d+$", "", label.partition("[")[0]) or label
 
 
-def _by_name(view: _View) -> list[object]:
-    """What nodes of one box share in a large graph: the name and the scope."""
-    graph = view.graph
+def _by_name(graph: g.Graph, homes: Mapping[int, int]) -> list[Hashable]:
+    """What nodes of one box share in a large graph: the scope, the kind and the name."""
     return [
-        (view.homes[graph.scope[node]], graph.kind[node], graph.name_of(node))
-        for node in range(len(graph))
+        (homes[graph.scope[node]], kind, graph.name_of(node))
+        for node, kind in enumerate(graph.kind)
     ]
 
 
-def _twins(graph: g.Graph, arrows: list[list[Arrow]]) -> list[object]:
+def _twins(named: list[Hashable], arrows: list[list[Arrow]]) -> list[Hashable]:
     """What nodes of one box share otherwise: where many stand alike, their way of standing.
 
     Classes of nodes are split by what leads into them and out of them, until no class changes
     (colour refinement; Weisfeiler and Leman, 1968). Two nodes of one way never share a class.
     """
-    own = [(graph.scope[node], graph.kind[node], graph.name_of(node)) for node in range(len(graph))]
-    kinds = list(map(hash, own))
     out: list[list[Arrow]] = [[] for _ in arrows]
     for node, into in enumerate(arrows):
         for source, kind, label in into:
             out[source].append(Arrow(node, kind, label))
+    kinds = [*map(hash, named), -1]  # the last is the result
     known, found = 0, len(set(kinds))
-    while known < found < len(graph) - TWINS_ABOVE:
-        kinds.append(-1)  # the result
-        around = [
-            hash(
-                (
-                    kinds[node],
-                    *(
-                        frozenset((kinds[end], how, what) for end, how, what in ends)
-                        for ends in (arrows[node], out[node])
-                    ),
-                )
-            )
-            for node in range(len(graph))
-        ]
-        kinds, known, found = around, found, len(set(around))
+    while known < found < len(kinds) - TWINS_ABOVE:
+        around = (
+            [frozenset((kinds[end], how, what) for end, how, what in ends) for ends in (into, onto)]
+            for into, onto in zip(arrows, out, strict=True)
+        )
+        kinds = [hash((kind, *sides)) for kind, sides in zip(kinds, around, strict=True)]
+        known, found = found, len(set(kinds))
     many = Counter(kinds)
-    return [kind if many[kind] > TWINS_ABOVE else (node,) for node, kind in enumerate(kinds)]
-
-
-def _boxes(alike: list[object], left_out: Container[int]) -> list[list[int]]:
-    """The nodes of each box: those that are alike."""
-    boxes = defaultdict[object, list[int]](list)
-    for node, way in enumerate(alike):
-        if node not in left_out:
-            boxes[way].append(node)
-    return list(boxes.values())
+    return [kind if many[kind] > TWINS_ABOVE else (node,) for node, kind in enumerate(kinds[:-1])]
 
 
 def _counts(graph: g.Graph, facts: Facts | None) -> dict[int, int | None]:
@@ -180,14 +164,15 @@ def _box(view: _View, nodes: list[int]) -> p.Box:
     kind, spec = graph.kind[node], graph.spec[node]
     name = shortened(WORDS.get(kind, graph.name_of(node)))
     box = p.Box(node, SHAPES.get(kind, p.TASK), name, view.homes[graph.scope[node]])
-    box.tip = _tip(view, nodes)
-    if kind not in g.HELPERS and view.facts is not None:
-        _add_facts(box, view, nodes)
-    if kind not in g.HELPERS and len(nodes) == 1 and graph.nth[node] > 1:
+    box.tip = _tip(graph, nodes)
+    if kind in g.HELPERS:
+        return box
+    if view.facts is not None:
+        _add_facts(box, view.facts, nodes)
+    if len(nodes) == 1 and graph.nth[node] > 1:
         box.name += f"#{graph.nth[node]}"
-    if spec >= 0 and kind != g.GATHER and (kind == g.MAP or len(nodes) > 1):
-        dynamic = kind == g.DYNAMIC or graph.specs[spec].dynamic
-        box.shape = p.DYNAMIC_MAP if dynamic else p.MAP
+    if kind == g.MAP or len(nodes) > 1:
+        box.shape = p.DYNAMIC_MAP if graph.specs[spec].dynamic else p.MAP
         box.count = _count(view, nodes)
     return box
 
@@ -199,29 +184,25 @@ def _count(view: _View, nodes: list[int]) -> str:
     return f"{len(nodes):,} maps {many}" if maps else many
 
 
-def _add_facts(box: p.Box, view: _View, nodes: list[int]) -> None:
+def _add_facts(box: p.Box, facts: Facts, nodes: list[int]) -> None:
     """The state of a box, how long it took, and how many of many did not go well."""
-    facts, tally = view.facts, Counter[str]()
-    assert facts is not None  # asked by who calls
+    tally = Counter[str]()
     for node in nodes:
-        own = facts.tallies.get(node)
-        tally.update(own or {facts.states.get(node, PENDING): 1})
-    tally += Counter()  # without what there is none of
-    box.tally = tally
-    box.state = worst({facts.states.get(node, PENDING) for node in nodes} | (tally.keys() & BAD))
-    words = [f"{tally[each]:,} {each.replace('_', ' ')}" for each in sorted(tally.keys() & BAD)]
+        tally.update(facts.tallies.get(node) or {facts.states.get(node, PENDING): 1})
+    box.tally = +tally  # without what there is none of
+    bad = sorted(box.tally.keys() & BAD)
+    box.state = worst({facts.states.get(node, PENDING) for node in nodes}.union(bad))
+    words = [f"{tally[each]:,} {each.replace('_', ' ')}" for each in bad if tally.total() > 1]
     spent = sum(facts.seconds.get(node, 0.0) for node in nodes)
-    words = words if sum(tally.values()) > 1 else []
-    box.note = " · ".join([*words, *([took(spent)] if spent > 0 else [])])
-    box.tip += "\n" + " · ".join(
-        filter(None, [box.state.replace("_", " "), took(spent) if spent > 0 else "", *words])
-    )
+    time = [took(spent)] if spent > 0 else []
+    box.note = " · ".join([*words, *time])
+    box.tip += "\n" + " · ".join([box.state.replace("_", " "), *time, *words])
 
 
-def _tip(view: _View, nodes: list[int]) -> str:
+def _tip(graph: g.Graph, nodes: list[int]) -> str:
     """The key of a box, and the place of its call."""
-    key = shortened(view.graph.key_of(nodes[0]), _TIP)
-    place = shortened(os.path.basename(view.graph.line_of(nodes[0])), _TIP)
+    key = shortened(graph.key_of(nodes[0]), _TIP)
+    place = shortened(os.path.basename(graph.line_of(nodes[0])), _TIP)
     more = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
     return f"{key}{more}\n{place}" if place != "?" else f"{key}{more}"
 

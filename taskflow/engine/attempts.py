@@ -25,8 +25,10 @@ class Attempts:
         self.draw = draw or (lambda: 0.5)
         self.tries: dict[Unit, tuple[int, int]] = {}  # failures, losses
         self.postponed: Counter[Unit] = Counter()  # how often each came back later, as it asked
-        #: Units that were in flight when a worker died; they run alone from then on.
-        self.alone: set[Unit] = set()
+        #: Units that were in flight when a worker died, by group: each group runs by itself, until
+        #: its units have ended or the one to blame is alone in its own.
+        self.suspects: dict[Unit, int] = {}
+        self._groups = itertools.count()
         self._timers: list[tuple[float, int, Work]] = []
         self._serial = itertools.count()
 
@@ -41,6 +43,13 @@ class Attempts:
         failures, losses = self.tries.get(unit, (0, 0))
         self.tries[unit] = (failures, losses + 1)
         return losses + 1
+
+    def suspect(self, units: list[Unit], groups: int) -> None:
+        """These were in flight together when their worker died: they run again in groups."""
+        size = -(-len(units) // groups)
+        for start in range(0, len(units), size):
+            group = next(self._groups)
+            self.suspects |= dict.fromkeys(units[start : start + size], group)
 
     def number(self, unit: Unit) -> int:
         """Which attempt the next, or the running, one is."""

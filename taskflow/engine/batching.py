@@ -99,18 +99,23 @@ class Builder:
 
 
 class CrowdBuilder(Builder):
-    """For a slot that runs many bodies at once: whatever there is room for."""
+    """For a slot that runs many bodies at once: whatever there is room for, or one group."""
+
+    #: The group of suspects that the batch is; None for a batch of what is above suspicion.
+    _group: int | None = None
 
     def _is_lonely(self, work: Work) -> bool:
-        return self._dispatcher.is_suspect(work)
+        return self._dispatcher.group_of(work) != self._group
 
     def _take(self, work: Work, *, lonely: bool) -> bool:
         admitted = self._admitted(work)
         if admitted is None:
             return True
+        if lonely:
+            self._group = self._dispatcher.group_of(work)
         self._add(self._split_off(admitted, self._room - self.units), 0.0)
-        self.exclusive = lonely
-        return not lonely
+        self.exclusive = self._group is not None
+        return True
 
 
 class QueueBuilder(Builder):

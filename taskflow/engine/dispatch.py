@@ -34,7 +34,7 @@ from taskflow.graph.graph import HELPERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from taskflow.call import Code, Lost, Outcome
+    from taskflow.call import Code, Lost, Outcome, Started
     from taskflow.engine.plan import Plan
     from taskflow.engine.slots import SlotState, Unit
     from taskflow.engine.work import Work
@@ -64,7 +64,7 @@ class Dispatcher:
         self.durations: dict[int, float] = {}
         self._numbers = itertools.count(1)
         self.limiter = Limiter(plan)
-        self.calls_given = 0
+        self._inputs: dict[Unit, tuple[tuple[str, str], ...]] = {}  # previews, of some that run
 
     # --- giving ---
 
@@ -74,7 +74,7 @@ class Dispatcher:
         stacks = self.plan.ready.stacks
         if not any(stacks):
             return given
-        wanting = [n for n, slot in enumerate(self.slots) if stacks[slot.lane] or not slot.lane]
+        wanting = [n for n, slot in enumerate(self.slots) if slot.wants()]
         # The first lane last: work of the others may have questions, which go there.
         wanting.sort(key=lambda number: (-self.slots[number].lane, self.slots[number].ahead))
         while wanting:
@@ -107,7 +107,6 @@ class Dispatcher:
                 counts[self.plan.name_of(work.node)] += work.count
         slot.give(ident, builder.works, builder.seconds)
         slot.exclusive = builder.exclusive
-        self.calls_given += builder.units
         self.plan.events += [TasksStarted(name, count, number) for name, count in counts.items()]
         codes, blobs = self._news(slot)
         return Batch(ident, calls, codes, blobs)
@@ -142,12 +141,12 @@ class Dispatcher:
         spec = self.plan.spec_of(work.node)
         if spec is not None and work.first >= -1 and spec.timeout and work.ask != ASK_KEYS:
             return True
-        return self.is_suspect(work)
+        return self.group_of(work) is not None
 
-    def is_suspect(self, work: Work) -> bool:
-        """Whether it was in flight, with others, when a worker died."""
-        alone = self.plan.attempts.alone
-        return bool(alone) and work.count == 1 and (work.node, work.first) in alone
+    def group_of(self, work: Work) -> int | None:
+        """The group that it must run in, since it was in flight when a worker died."""
+        suspects = self.plan.attempts.suspects
+        return suspects.get((work.node, work.first)) if suspects and work.count == 1 else None
 
     # --- reports ---
 
@@ -157,6 +156,10 @@ class Dispatcher:
         slot.reported = now
         for outcome in outcomes:
             work = slot.ended(outcome, self.estimate)
+            if self._inputs:
+                self._inputs.pop((outcome.node, outcome.first), None)
+            if self.plan.attempts.suspects and outcome.state != NOT_RUN and work.ask != ASK_KEYS:
+                self.plan.attempts.suspects.pop((outcome.node, outcome.first), None)
             self.limiter.release(work, now, ran=outcome.state != NOT_RUN)
             if outcome.state != NOT_RUN:
                 self._measure(work, outcome)
@@ -204,24 +207,29 @@ class Dispatcher:
         known = self.durations.get(spec)
         self.durations[spec] = took if known is None else known + WEIGHT * (took - known)
 
-    def started(self, number: int, now: float, unit: Unit) -> None:
+    def started(self, said: Started, now: float) -> None:
         """A body whose start is worth a word has begun."""
+        unit = (said.node, said.element)
         self.limiter.begun(unit, now)
-        spec = self.plan.spec_of(unit[0])
+        spec = self.plan.spec_of(said.node)
         if spec is not None and spec.timeout:
-            self.slots[number].started(unit, now + spec.timeout)
+            self.slots[said.slot].started(unit, now + spec.timeout)
+        if said.keys:
+            self.plan.mapping.note_keys(*unit, said.keys)
+        if said.inputs:
+            self._inputs[unit] = said.inputs
 
     def withdrawn(self, number: int, taken: dict[int, int], now: float) -> None:
         """A slot's worker lost its claim to the last calls of some batches."""
         for work in self.slots[number].withdrawn(taken, self.estimate):
             self._return(work, now)  # last first, so the stack keeps its order
 
-    def _return(self, work: Work, now: float, *, alone: bool = False) -> None:
+    def _return(self, work: Work, now: float) -> None:
         self.limiter.release(work, now, ran=False)
         if self._is_shown(work):
             self.plan.events.append(TasksReturned(self.plan.name_of(work.node), work.count))
         if not self._is_moot(work):
-            self.plan.give_back(self._body_of(work), alone=alone)
+            self.plan.give_back(self._body_of(work))
 
     def overloaded(self, now: float) -> list[int]:
         """Slots from which queued work should be withdrawn, because one like it is idle."""
@@ -262,7 +270,10 @@ class Dispatcher:
         reason = slot.killed_for
         late, suspects = slot.lost(now)
         slot.buried()
-        only = sum(work.count for work in suspects) == 1
+        units = [(each.node, each.first + n) for each in suspects for n in range(each.count)]
+        only = len(units) == 1
+        if units and not reason:
+            self.plan.attempts.suspect(units, slot.groups(len(units)))
         for work in reversed(late):
             self.limiter.release(work, now, ran=True)
             self._timed_out(work, now)
@@ -277,15 +288,17 @@ class Dispatcher:
                 self.limiter.release(work, now, ran=True)
                 self._charge(work, report)
             else:
-                self._return(work, now, alone=not reason)
-        if not suspects and not late and not reason and not self.plan.cancelled:
+                self._return(work, now)
+        if not (suspects or late or reason or self.plan.cancelled):
             self.plan.events.append(RunNoticed(f"an idle worker was lost: {report.cause}"))
 
     def _timed_out(self, work: Work, now: float) -> None:
         spec = self.plan.spec_of(work.node)
         limit = spec.timeout if spec and spec.timeout else 0.0
         report = ErrorReport(
-            "taskflow.errors.TaskTimeout", f"it ran longer than its timeout of {limit:g} s"
+            "taskflow.errors.TaskTimeout",
+            f"it ran longer than its timeout of {limit:g} s",
+            inputs=self._inputs.pop((work.node, work.first), ()),
         )
         self.plan.fail(work.node, work.first, TIMED_OUT, report, now, limit)
 
@@ -300,7 +313,7 @@ class Dispatcher:
             why = f"its worker died: {lost.cause}"
             shown = self._is_shown(work)
             self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why, running=shown))
-            self.plan.give_back(self._body_of(work), alone=True)
+            self.plan.give_back(self._body_of(work))
             return
         if work.ask == ASK_KEYS:
             self._begin_after_all(lost.slot, work, 1)
@@ -308,6 +321,7 @@ class Dispatcher:
             "taskflow.errors.TaskCrashed",
             f"its worker died {losses} times; the last time: {lost.cause}",
             retryable=False,
+            inputs=self._inputs.pop(unit, ()),
             log_tail=lost.tail,
         )
         self.plan.end_badly(work.node, work.first, CRASHED, report)
@@ -324,11 +338,16 @@ class Dispatcher:
 
     def next_time(self, now: float) -> float | None:
         """When this dispatcher wants to be asked again, if nothing happens before."""
-        times = [slot.deadline for slot in self.slots if slot.units and not slot.killed_for]
-        times.append(self.limiter.next_time)
+        times = [
+            slot.deadline
+            for slot in self.slots
+            if slot.deadline is not None and slot.units and not slot.killed_for
+        ]
+        if (limited := self.limiter.next_time) is not None:
+            times.append(limited)
         if any(slot.units > 1 for queues in self._lopsided() for _, slot in queues):
             times.append(now + AHEAD_SECONDS)
-        return min((time for time in times if time is not None), default=None)
+        return min(times, default=None)
 
     @property
     def is_idle(self) -> bool:

@@ -62,7 +62,7 @@ class Expansions:
             return
         if self._merger is None:
             self._merger = Merger(plan.graph)
-        label = plan.key_of(node, element).rpartition("/")[2]
+        label = plan.label_in_scope(node, element)
         first = self._merger.merge(part, plan.graph.scope[node], label)
         self._added += len(part)
         number = len(self.fragments)
@@ -91,14 +91,14 @@ class Expansions:
         return ""
 
     def _chain(self, node: int, element: int) -> str:
-        keys = [self.plan.key_of(node, element)]
-        number = self.fragment_of(node)
-        while number >= 0:
-            fragment = self.fragments[number]
-            keys.append(self.plan.key_of(fragment.owner, fragment.element))
-            number = fragment.parent
-        keys.reverse()
-        names = [f"{key.rpartition('/')[2]} ({self.plan.graph.line_of(node)})" for key in keys]
+        names: list[str] = []
+        while True:
+            label, line = self.plan.label_in_scope(node, element), self.plan.graph.line_of(node)
+            names.insert(0, f"{label} ({line})")
+            number = self.fragment_of(node)
+            if number < 0:
+                break
+            node, element = self.fragments[number][:2]
         if len(names) > SHOWN_CHAIN:
             half = SHOWN_CHAIN // 2
             names = [*names[:half], f"... {len(names) - SHOWN_CHAIN} more ...", *names[-half:]]

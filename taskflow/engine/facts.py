@@ -77,6 +77,10 @@ class Facts:
             return key
         return f"{key}[{self.label_of(node, element)}]"
 
+    def label_in_scope(self, node: int, element: int = -1) -> str:
+        """The last part of a task key; it may hold a `/` of its own, from a map key."""
+        return self.key_of(node, element)[len(self._path_of(self.graph.scope[node])) + 1 :]
+
     def _path_of(self, scope: int) -> str:
         path = self._paths.get(scope)
         if path is None:

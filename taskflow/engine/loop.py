@@ -149,12 +149,14 @@ class Engine:
 
     def _take(self, report: Report, now: float) -> None:
         if isinstance(report, Ended):
-            outcomes = [self._with_tail(outcome) for outcome in report.outcomes]
+            outcomes = [
+                self._with_tail(each) if each.state in BAD else each for each in report.outcomes
+            ]
             self.dispatcher.take(report.slot, outcomes, now)
         elif isinstance(report, Output):
             self._note_output(report)
         elif isinstance(report, Started):
-            self.dispatcher.started(report.slot, now, (report.node, report.element))
+            self.dispatcher.started(report, now)
         else:
             self.dispatcher.lost(report, now)
 
@@ -170,8 +172,8 @@ class Engine:
 
     def _with_tail(self, outcome: Outcome) -> Outcome:
         """A failure with the last lines that its task wrote."""
-        if outcome.state not in BAD:
-            return outcome
+        if outcome.keys:  # what it wrote came under its own key
+            self.plan.mapping.note_keys(outcome.node, outcome.first, outcome.keys)
         tail = self._tails.get(self.plan.key_of_call(outcome.node, outcome.first), "")
         return outcome._replace(value=dataclasses.replace(outcome.value, log_tail=tail))
 

@@ -130,7 +130,7 @@ class Mapping(Arrivals):
 
     def _later_abandon(self, run: MapRun) -> None:
         # The state of the map above is set right after `shut`; look at it when settling.
-        for _number, source in enumerate(run.sources):
+        for source in run.sources:
             if source.upstream is not None and source.upstream.closed:
                 source.closed = True
         self.plan.expansions.after(lambda: self._abandon_if_open(run))
@@ -237,19 +237,14 @@ class Mapping(Arrivals):
         """The iterator of a map gave elements, ended, or raised."""
         run = self.runs[node]
         self.bring(run, number, pieces, is_last=is_last)
-        if error is not None:
-            self._iterator_failed(node, number, error)
+        if error is not None:  # what it gave so far runs to its end
+            run.error = error
+            run.sources[number].closed = True
+            self.check(run)
         self.plan.settle()
         if is_last:
             self.check(run)
             self.plan.settle()
-
-    def _iterator_failed(self, node: int, number: int, report: ErrorReport) -> None:
-        """The iterator of a map raised: what it gave so far runs to its end."""
-        run = self.runs[node]
-        run.error = report
-        run.sources[number].closed = True
-        self.check(run)
 
     def note_keys(self, node: int, first: int, keys: tuple[Any, ...]) -> None:
         """A worker said what the keys of some elements are."""

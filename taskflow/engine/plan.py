@@ -204,12 +204,8 @@ class Plan(Facts):
         key, name = self.key_of(work.node, work.first), self.name_of(work.node)
         self.events.append(TaskRetrying(key, name, attempt, delay, why))
 
-    def give_back(self, work: Work, *, alone: bool = False) -> None:
-        """Work that a slot had been given did not run there; `alone` if it may kill its worker."""
-        if alone:
-            self.attempts.alone.update(
-                (work.node, element) for element in range(work.first, work.first + work.count)
-            )
+    def give_back(self, work: Work) -> None:
+        """Work that a slot had been given did not run there; what may kill its worker, singly."""
         if self.is_stopped(work.node):
             self._cancel_work(work, running=False)
         elif work.first == -1 and self.waiting[work.node]:
@@ -217,7 +213,7 @@ class Plan(Facts):
         elif work.first == -1 and work.node in self.hurt:
             self.state[work.node] = PENDING
             self._due.append(work.node)
-        elif alone and work.count > 1:
+        elif work.count > 1 and (work.node, work.first) in self.attempts.suspects:
             self.make_ready(
                 *(work._replace(first=work.first + each, count=1) for each in range(work.count))
             )

@@ -40,7 +40,7 @@ class Late(NamedTuple):
     others: list[Work]
 
 
-class SlotState:
+class _Slot:
     """What every slot has: its lane, what its worker knows, and why it was killed."""
 
     def __init__(self, lane: int, kind: Lane) -> None:
@@ -54,39 +54,6 @@ class SlotState:
         self.known_codes = 0
         self.known_blobs = 0
 
-    def wants(self) -> bool:
-        """Whether it should be given more."""
-        raise NotImplementedError
-
-    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
-        """It was given a batch."""
-        raise NotImplementedError
-
-    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
-        """It reported how some of its work ended: which."""
-        raise NotImplementedError
-
-    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
-        """It lost its claim to the last units of some batches: which, the last first."""
-        raise NotImplementedError
-
-    def works(self) -> Iterator[Work]:
-        """What it was given and has not reported."""
-        raise NotImplementedError
-
-    def started(self, unit: Unit, deadline: float) -> None:
-        """The body of a unit has begun, and should have ended by then."""
-        raise NotImplementedError
-
-    @property
-    def deadline(self) -> float | None:
-        """When it is to be killed, if it has not reported by then."""
-        raise NotImplementedError
-
-    def lost(self, now: float) -> Late:
-        """Its worker died: what it had begun, in order; it has nothing any more."""
-        raise NotImplementedError
-
     def clear(self) -> None:
         """It has nothing any more."""
         self.units, self.ahead, self.exclusive = 0, 0.0, False
@@ -98,27 +65,31 @@ class SlotState:
         self.known_codes = self.known_blobs = 0
 
 
-class Queue(SlotState):
+class Queue(_Slot):
     """A slot that runs its calls one at a time, in the order in which they were given."""
 
     def __init__(self, lane: int, kind: Lane) -> None:
         super().__init__(lane, kind)
         self.queue: deque[Entry] = deque()
-        self._deadline: float | None = None
+        #: When it is to be killed, if it has not reported by then.
+        self.deadline: float | None = None
 
     def wants(self) -> bool:
+        """Whether it should be given more."""
         if self.exclusive or self.killed_for:
             return False
         return not self.queue or self.ahead < AHEAD_SECONDS
 
     def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
+        """It was given a batch."""
         for work in works:
             self.queue.append(Entry(batch, work))
             self.units += work.count
         self.ahead += seconds
 
     def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
-        self._deadline = None
+        """It reported how some of its work ended: which."""
+        self.deadline = None
         entry = self.queue[0]
         work = entry.work
         assert (work.node, work.first) == (outcome.node, outcome.first), (work, outcome)
@@ -133,6 +104,7 @@ class Queue(SlotState):
         return work
 
     def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+        """It lost its claim to the last units of some batches: which, the last first."""
         kept: deque[Entry] = deque()
         returned: list[Work] = []
         while self.queue:
@@ -155,28 +127,31 @@ class Queue(SlotState):
         return returned
 
     def works(self) -> Iterator[Work]:
+        """What it was given and has not reported."""
         return (entry.work for entry in self.queue)
 
     def started(self, unit: Unit, deadline: float) -> None:
-        self._deadline = deadline
-
-    @property
-    def deadline(self) -> float | None:
-        return self._deadline
+        """The body of a unit has begun, and should have ended by then."""
+        self.deadline = deadline
 
     def lost(self, now: float) -> Late:
+        """Its worker died: what it had begun, in order; it has nothing any more."""
         works = list(self.works())
         is_late = self.killed_for == "timeout" and sum(work.count for work in works) == 1
         self.clear()
         return Late(works, []) if is_late else Late([], works)
 
+    def groups(self, units: int) -> int:
+        """In how many groups these units run again that were in flight when its worker died."""
+        return units
+
     def clear(self) -> None:
         super().clear()
         self.queue.clear()
-        self._deadline = None
+        self.deadline = None
 
 
-class Crowd(SlotState):
+class Crowd(_Slot):
     """A slot that runs many bodies at once, and reports each by itself."""
 
     def __init__(self, lane: int, kind: Lane) -> None:
@@ -184,6 +159,10 @@ class Crowd(SlotState):
         self._flying: dict[Unit, Work] = {}
         self._batches: dict[int, list[Unit]] = {}  # what may still be withdrawn, in order
         self._deadlines: dict[Unit, float] = {}
+
+    def groups(self, units: int) -> int:
+        """Quarters: of a thousand, the one that kills its worker is found in five steps."""
+        return min(4, units)
 
     @property
     def room(self) -> int:
@@ -231,6 +210,7 @@ class Crowd(SlotState):
 
     @property
     def deadline(self) -> float | None:
+        """When it is to be killed, if it has not reported by then."""
         times = self._deadlines.values()
         return min(times) + PATIENCE_SECONDS if times else None
 
@@ -248,6 +228,9 @@ class Crowd(SlotState):
         self._flying.clear()
         self._batches.clear()
         self._deadlines.clear()
+
+
+SlotState = Queue | Crowd
 
 
 def slot_states(lanes: Iterable[Lane]) -> list[SlotState]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Piece
@@ -14,6 +16,7 @@ from taskflow.errors import (
     TaskError,
     TaskTimeout,
 )
+from taskflow.executors.failing import preview, type_name
 from taskflow.values import encode_each
 
 if TYPE_CHECKING:
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
 #: Elements of a split value in one chunk: small enough to be loaded in a moment.
 SPLIT_ELEMENTS: Final = 4096
-
+#: About what the engine keeps of each element of a map, in bytes.
+ELEMENT_BYTES: Final = 200
 
 _OURS: Final = {
     f"{kind.__module__}.{kind.__qualname__}": kind
@@ -32,13 +36,22 @@ _OURS: Final = {
 def split(value: Any, directory: str) -> tuple[int, tuple[Piece, ...]]:
     """The elements of a value apart, for a map: how many, and their pieces.
 
-    Raises TypeError for what is no list of elements, with the fix.
+    Raises for what is no list of elements, or of more than can be, with the fix.
     """
     if isinstance(value, (str, bytes, bytearray, dict, set, frozenset)):
         raise TypeError(refusal(value))
-    elements = value if isinstance(value, range) else list(value)
-    if isinstance(elements, range):
-        return len(elements), (Piece(elements, 0, len(elements)),)
+    if not isinstance(value, Iterable) and not hasattr(value, "__getitem__"):
+        raise TypeError(
+            f"a map runs over this value, which is {preview(value)} ({type_name(type(value))}) and "
+            "no list; return a list, or write f.map([x]) for one element"
+        )
+    if isinstance(value, range):
+        # Not its len, which a range of more than 2**63 does not have.
+        count = max(0, -((value.start - value.stop) // value.step))
+        if refused := too_many(count):
+            raise ResultError(f"a map over {refused}")
+        return count, (Piece(value, 0, count),)
+    elements = list(value)
     pieces: list[Piece] = []
     for start in range(0, len(elements), SPLIT_ELEMENTS):
         pieces += encode_each(elements[start : start + SPLIT_ELEMENTS], directory)
@@ -53,6 +66,19 @@ def refusal(value: object) -> str:
     if isinstance(value, (set, frozenset)):
         return f"a {kind} has no stable order; write f.map(sorted(xs))"
     return f"a map over {kind} would run once for each character; write f.map([text])"
+
+
+def too_many(count: int) -> str:
+    """Why a map cannot run over so many elements, and what to write instead; empty if it can."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if count * ELEMENT_BYTES <= memory:
+        return ""
+    return (
+        f"{count:,} elements: a run keeps account of each, which would take "
+        f"{count * ELEMENT_BYTES >> 30:,} GB of memory, and there are {memory >> 30:,}; "
+        "map over larger pieces, and loop over each inside the task: "
+        "f.map(range(0, n, 1_000_000), size=1_000_000)"
+    )
 
 
 def follow(value: Any, path: tuple[tuple[str, Any], ...]) -> Any:

@@ -10,13 +10,14 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskflow.call import IDENTITY, KNOWN_BLOB, Code, same
+from taskflow.context import context
 from taskflow.errors import CodeError
 from taskflow.executors.answering import check_outputs
 from taskflow.executors.keys import KeyFunction
 from taskflow.secret import Hidden, secret_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from taskflow.call import Batch
 
@@ -36,6 +37,12 @@ class Body(NamedTuple):
     announced: bool = False
     is_async: bool = False
 
+    def element_key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The map key of an element; None as a text, since alone it means that there is no map."""
+        assert self.key is not None  # the caller has looked
+        key = self.key(args, kwargs)
+        return "None" if key is None else key
+
 
 class Bodies:
     """The functions a worker knows, loaded when they are first called; threads may share it."""
@@ -46,6 +53,9 @@ class Bodies:
         self._loaded: dict[int, Any] = {}
         self._known: list[tuple[Any, Code]] = []  # what came by value, and where it is found
         self._bodies: dict[int, Body] = {IDENTITY: Body(same)}
+        #: Whether code is being loaded: what it prints is nobody's; and what to call after that.
+        self.are_loading = False
+        self.on_load: Callable[[], None] = lambda: None
         # Held while code is loaded: bodies that run side by side must share their globals.
         self._loading = threading.RLock()
 
@@ -61,8 +71,19 @@ class Bodies:
             with self._loading:
                 body = self._bodies.get(spec)
                 if body is None:
-                    body = self._bodies[spec] = self._load(self._codes[spec])
+                    body = self._bodies[spec] = self._loaded_aside(self._codes[spec])
         return body
+
+    def _loaded_aside(self, code: Code) -> Body:
+        """Load a function outside of the task run that happens to be its first."""
+        token = context.set(None)
+        self.are_loading = True
+        try:
+            return self._load(code)
+        finally:
+            self.on_load()
+            self.are_loading = False
+            context.reset(token)
 
     def _load(self, code: Code) -> Body:
         if code.blob >= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, ASK_TRUTH, RETRY_LATER, Outcome
@@ -39,7 +40,10 @@ def result_error(value: Any, error: Exception) -> Exception:
     if isinstance(error, WorkerFault):
         return error
     why = why_unpicklable(value, "the result", error)
-    return ResultError(f"{why}; return plain data, and open connections where they are used")
+    fix = "return plain data, and open connections where they are used"
+    if isinstance(value, GeneratorType):
+        fix = "return list(...) of it, or yield its elements in the task itself"
+    return ResultError(f"{why}; {fix}")
 
 
 def packed(
@@ -51,6 +55,8 @@ def packed(
     directory: str,
 ) -> Iterator[Outcome]:
     """Outcomes for values of consecutive elements, packed into as few chunks as can be."""
+    if not values:
+        return
     if call.ask == ASK_KEYS:
         count, took = len(values), seconds_each * len(values)
         yield Outcome(call.node, first, count, SUCCEEDED, tuple(values), took, call.attempt)

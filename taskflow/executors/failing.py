@@ -48,8 +48,13 @@ def report_of(
         frames=_frames(error.__traceback__),
         pickled=_pickled(error),
         retryable=retryable,
-        inputs=tuple((name, preview(value)) for name, value in (arguments or {}).items()),
+        inputs=previews(arguments or {}),
     )
+
+
+def previews(arguments: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Arguments by name as a report shows them."""
+    return tuple((name, preview(value)) for name, value in arguments.items())
 
 
 def type_name(cls: type) -> str:

@@ -18,7 +18,7 @@ from taskflow.interfaces import Lane
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskflow.call import Batch, Call, Outcome, Report, Setup
+    from taskflow.call import Batch, Outcome, Report, Setup
 
 #: Short calls are reported together for this long, so that reporting costs little.
 REPORT_SECONDS: Final = 0.02
@@ -44,7 +44,7 @@ class InlineExecutor:
         os.makedirs(os.path.join(setup.run_dir, "values"), exist_ok=True)
         self._runner = Runner(setup)
         self._runner.limited = raising_timeout
-        self._runner.on_start = self._started
+        self._runner.on_start = lambda *said: self._reports.append(Started(0, *said))
         self._runner.context.report_progress = self._progressed
 
     def submit(self, slot: int, batch: Batch) -> None:
@@ -116,9 +116,6 @@ class InlineExecutor:
         if granted:
             self._unclaimed[batch] -= granted
         return granted
-
-    def _started(self, call: Call, element: int) -> None:
-        self._reports.append(Started(0, call.node, element))
 
     def _progressed(self, done: float, total: float | None) -> None:
         facts = self._runner.context if self._runner else None

@@ -73,11 +73,15 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 def tame_loky() -> None:
     """Our own messages say what happened to a worker, and a run ends before loky does."""
+    from multiprocessing import resource_tracker as python_tracker
+
     from loky import process_executor
     from loky.backend import resource_tracker
 
     with _environment("PYTHONWARNINGS", "ignore:resource_tracker"):
         resource_tracker.ensure_running()  # it cleans up after a kill, and need not talk about it
+        # Python's own would be started with the first worker, and lets Ctrl-C through by that.
+        python_tracker.ensure_running()
     # It looks for children with `pgrep`, which small images lack; here process groups are killed.
     warnings.filterwarnings("ignore", message="Failed to kill subprocesses on this platform")
     logger = logging.getLogger("concurrent.futures")

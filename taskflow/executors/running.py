@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, ASK_VALUE, NOT_RUN, Abort, Outcome
 from taskflow.context import Context, context
 from taskflow.events import SUCCEEDED
-from taskflow.executors.bodies import Bodies, finished
+from taskflow.executors.bodies import Bodies, finished, named
 from taskflow.executors.endings import answer, failed, on_purpose, packed
+from taskflow.executors.failing import previews
 from taskflow.executors.inputs import Inputs, MissingInputError, next_of
 from taskflow.executors.keys import limit_keys
 from taskflow.values import dumps
@@ -41,9 +42,9 @@ class Place:
         self.setup = setup
         self.directory = os.path.join(setup.run_dir, "values")
         self.bodies = bodies or Bodies()
-        #: Called when a body begins of which the engine wants to know, and when one may have
-        #: written something.
-        self.on_start: Callable[[Call, int], None] = _nothing
+        #: Called when a body begins of which the engine wants to know, with what `Started` says
+        #: of it; and when one may have written something.
+        self.on_start: Callable[..., None] = _nothing
         self.on_end: Callable[[str], None] = _nothing
         #: Called with the key of a task run that says how far it is.
         self.on_progress: Callable[[str, float, float | None], None] = _nothing
@@ -57,6 +58,19 @@ class Place:
         """What `current` shows of an attempt that is about to begin."""
         setup = self.setup
         return Context(setup.run_id, setup.run_dir, setup.scheduled_time, setup.data_interval)
+
+    def begun(self, call: Call, body: Body, element: int) -> None:
+        """Tell the engine that a body is about to begin, if it wants to know."""
+        if body.announced and call.ask != ASK_KEYS:
+            self.on_start(call.node, element)
+
+    def loaded(
+        self, call: Call, body: Body, element: int, mark: Any, args: Sequence[Any], kwargs: Any
+    ) -> None:
+        """Tell it what a body works on that may be killed, or that was in trouble before."""
+        if (body.timeout or call.attempt > 1) and call.ask != ASK_KEYS:
+            inputs = previews(named(body, args, kwargs))
+            self.on_start(call.node, element, mark, inputs)
 
     def called(self, body: Body, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """What the body returns, within its timeout if that can be seen to here."""
@@ -141,9 +155,9 @@ class Runner(Place):
         body = None
         try:
             body = self.bodies.get(call.spec)
-            if body.announced and call.ask != ASK_KEYS:
-                self.on_start(call, -1)
+            self.begun(call, body, -1)
             args, kwargs = self._inputs.arguments(call)
+            self.loaded(call, body, -1, (), args, kwargs)
             if call.ask == ASK_KEYS:
                 made: Any = limit_keys(body.limit_keys, args, kwargs)
             else:
@@ -193,42 +207,54 @@ class Runner(Place):
     ) -> Iterator[Outcome]:
         values: list[Any] = []
         keys: list[Any] = []
-        facts = self.context
         began = time.perf_counter()
         for index in range(first, first + count):
-            args: Sequence[Any] = ()
-            kwargs: dict[str, Any] = {}
-            try:
-                if body.announced and call.ask != ASK_KEYS:
-                    self.on_start(call, index)
-                facts.element = call.keys[index - call.first] if call.keys else index
-                args, kwargs = next_of(elements)
-                if body.key is not None and call.ask != ASK_KEYS:
-                    facts.element = body.key(args, kwargs)
-                    keys.append(facts.element)
-                values.append(self.element_value(call, body, args, kwargs))
-            except Abort:
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
-                state, made = self.ended_by(call, error, body, args, kwargs)
-                if values:
-                    share = (time.perf_counter() - began) / (len(values) + 1)
-                    yield from packed(
-                        call, index - len(values), values, keys, share, self.directory
-                    )
-                now = time.perf_counter()
-                mark = tuple(keys[-1:]) if body.key is not None and keys else None
-                yield Outcome(call.node, index, 1, state, made, now - began, call.attempt, mark)
-                values, keys, began = [], [], now
-            if count == 1:
-                self.on_end(f"{call.key}[{facts.element}]")
+            failed = self._run_element(call, body, elements, index, values, keys)
+            if count == 1:  # before its outcome, whose report shows what it wrote
+                self.on_end(f"{call.key}[{self.context.element}]")
+            if failed is not None:
+                mark = tuple(keys[len(values) :])
+                share = (time.perf_counter() - began) / (len(values) + 1)
+                yield from packed(call, index - len(values), values, keys, share, self.directory)
+                state, made = failed
+                yield Outcome(call.node, index, 1, state, made, share, call.attempt, mark or None)
+                values, keys, began = [], [], time.perf_counter()
         if values:
             share = (time.perf_counter() - began) / len(values)
-            yield from packed(
-                call, first + count - len(values), values, keys, share, self.directory
-            )
+            first += count - len(values)
+            yield from packed(call, first, values, keys, share, self.directory)
         if count > 1:
             self.on_end(call.key)
+
+    def _run_element(
+        self,
+        call: Call,
+        body: Body,
+        elements: Iterator[Arguments],
+        index: int,
+        values: list[Any],
+        keys: list[Any],
+    ) -> tuple[str, Any] | None:
+        """Run one body, and add to the values, and to the keys; how it ended if it has none."""
+        args: Sequence[Any] = ()
+        kwargs: dict[str, Any] = {}
+        facts = self.context
+        facts.element = call.keys[index - call.first] if call.keys else index
+        try:
+            self.begun(call, body, index)
+            args, kwargs = next_of(elements)
+            mark: tuple[Any, ...] = ()
+            if body.key is not None and call.ask != ASK_KEYS:
+                facts.element = body.element_key(args, kwargs)
+                keys.append(facts.element)
+                mark = (facts.element,)
+            self.loaded(call, body, index, mark, args, kwargs)
+            values.append(self.element_value(call, body, args, kwargs))
+        except Abort:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
+            return self.ended_by(call, error, body, args, kwargs)
+        return None
 
 
 def _nothing(*_: object) -> None:

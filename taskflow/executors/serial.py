@@ -42,8 +42,9 @@ class SerialWorker:
         self._outbox = outbox
         self._redirect = redirect
         self._runner = Runner(setup)
-        self._runner.on_start = lambda call, element: outbox.send("started", call.node, element)
+        self._runner.on_start = lambda *said: outbox.send("started", *said)
         self._runner.on_end = self._body_ended
+        self._runner.bodies.on_load = lambda: self._body_ended("")
         self._runner.context.report_progress = self._progressed
         self._pid = os.getpid()
         self._busy = threading.Event()
@@ -104,6 +105,8 @@ class SerialWorker:
 
     @property
     def _current_key(self) -> str:
+        if self._runner.bodies.are_loading:
+            return ""
         facts = self._runner.context
         key = facts.task_key or ""
         return key if facts.element is None else f"{key}[{facts.element}]"

@@ -16,7 +16,6 @@ from taskflow import resources
 from taskflow.call import Ended, Lost, Outcome, Output, Started
 from taskflow.executors.bodies import Bodies
 from taskflow.executors.crews import END_SECONDS
-from taskflow.executors.joined import Joined
 from taskflow.executors.machine import cores
 from taskflow.executors.processes import ASYNC_WIDTH, ProcessExecutor
 from taskflow.executors.running import Place
@@ -29,24 +28,79 @@ if TYPE_CHECKING:
 
     from taskflow.call import Batch, Report, Setup
     from taskflow.executors.crews import Crew
+    from taskflow.interfaces import Executor
 
 #: Threads, unless the user says how many.
 MOST_THREADS: Final = 32
 
 
-class ThreadExecutor(Joined):
-    """Threads of this process, an event loop for async tasks, processes for who asks for them."""
+class ThreadExecutor:
+    """Threads of this process, an event loop for async tasks, processes for who asks for them.
+
+    Two executors as one: the slots of the far one, which starts when it is first given something,
+    are numbered after those of the near one.
+    """
 
     name = "threads"
 
     def __init__(self, workers: int | None = None) -> None:
-        self._threads = Threads(workers or min(MOST_THREADS, cores() + 4))
-        super().__init__(self._threads, ProcessExecutor(wide=False))
+        self._near = Threads(workers or min(MOST_THREADS, cores() + 4))
+        self._far = ProcessExecutor(wide=False)
+        self._far_runs = False
+        self.lanes = (*self._near.lanes, *self._far.lanes)
+        self._first = sum(lane.slots for lane in self._near.lanes)  # slot of the far one
+
+    def start(self, setup: Setup) -> None:
+        self._setup = setup
+        self._near.start(setup)
+
+    def _at(self, slot: int) -> tuple[Executor, int]:
+        if slot < self._first:
+            return self._near, slot
+        if not self._far_runs:
+            self._far_runs = True
+            self._far.start(self._setup)
+            self._near.notify(self._far.wake)
+        return self._far, slot - self._first
+
+    def submit(self, slot: int, batch: Batch) -> None:
+        executor, number = self._at(slot)
+        executor.submit(number, batch)
+
+    def capacity(self, slot: int) -> int:
+        executor, number = self._at(slot)
+        return executor.capacity(number)
+
+    def withdraw(self, slot: int) -> dict[int, int]:
+        executor, number = self._at(slot)
+        return executor.withdraw(number)
+
+    def kill(self, slot: int) -> None:
+        executor, number = self._at(slot)
+        executor.kill(number)
+
+    def wait(self, timeout: float | None) -> list[Report]:
+        if not self._far_runs:
+            return self._near.wait(timeout)
+        reports = self._near.wait(0.0)
+        # What is reported near meanwhile ends this, too.
+        for each in self._far.wait(0.0 if reports else self._near.patience(timeout)):
+            reports.append(each._replace(slot=each.slot + self._first))
+        return [*reports, *self._near.wait(0.0)]
+
+    def wake(self) -> None:
+        self._near.wake()
+
+    def stop(self) -> None:
+        try:
+            self._near.stop()
+        finally:
+            self._far.stop()
 
     @property
     def first_error(self) -> BaseException | None:
         """The first exception that a body raised in this process, with its traceback."""
-        return self._threads.first_error
+        return self._near.first_error
 
 
 class Threads:
@@ -74,7 +128,7 @@ class Threads:
 
     def _place(self, slot: int, bodies: Bodies) -> Place:
         place = Place(self._setup, bodies)
-        place.on_start = lambda call, element: self._report(Started(slot, call.node, element))
+        place.on_start = lambda *said: self._report(Started(slot, *said))
         place.on_progress = lambda key, done, total: self._report(
             Output(slot, key, "", (done, total))
         )
@@ -124,11 +178,13 @@ class Threads:
         return list(_together(found))
 
     def patience(self, timeout: float | None) -> float | None:
+        """How long a `wait` may be put off at most."""
         times = [crew.next_time for crew in self._crews]
         left = [time_ - time.monotonic() for time_ in times if time_ is not None]
         return max(0.0, min(left if timeout is None else [timeout, *left])) if left else timeout
 
     def notify(self, wake: Callable[[], None]) -> None:
+        """From now on call this, too, when there is something to report."""
         self._wakers.append(wake)
 
     def wake(self) -> None:

@@ -99,8 +99,7 @@ class Unit:
     def _begin(self) -> Body:
         self._began = time.perf_counter()
         body = self._body = self._place.bodies.get(self.call.spec)
-        if body.announced and self.call.ask != ASK_KEYS:
-            self._place.on_start(self.call, self.element)
+        self._place.begun(self.call, body, self.element)
         if self._rows is None:
             self._args, self._kwargs = Inputs().arguments(self.call)
         else:
@@ -108,8 +107,10 @@ class Unit:
         if self.call.ask == ASK_KEYS:
             return body
         if body.key is not None and self._rows is not None:
-            self.facts.element = body.key(self._args, self._kwargs)
+            self.facts.element = body.element_key(self._args, self._kwargs)
             self._mark = (self.facts.element,)
+        mark = self._mark or ()
+        self._place.loaded(self.call, body, self.element, mark, self._args, self._kwargs)
         if body.timeout:
             self.due = time.monotonic() + body.timeout
         return body

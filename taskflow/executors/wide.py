@@ -57,8 +57,9 @@ class WideWorker:
         self._outbox = outbox
         self._output = streams.KeyedOutput(outbox)
         self._place = Place(setup)
-        self._place.on_start = lambda call, element: outbox.send("started", call.node, element)
+        self._place.on_start = lambda *said: outbox.send("started", *said)
         self._place.on_end = self._body_ended
+        self._place.bodies.on_load = lambda: self._body_ended("")
         self._place.on_progress = lambda *said: outbox.send("progress", *said)
         self._crew = crew_of(self._place, kind, width, self._report)
         streams.install(self._output)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from taskflow.events import RunStarted
-from taskflow.progress.lines import LineProgress
+from taskflow.progress.lines import LineProgress, Prints
 from taskflow.progress.paint import is_terminal
 from taskflow.progress.terminal import TerminalProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import TextIO
 
     from taskflow.events import Event
     from taskflow.interfaces import Listener
-
-FULL_TRACEBACK: Final = "--full-traceback"
 
 
 class FittingProgress:
@@ -28,15 +26,17 @@ class FittingProgress:
     in a debugger, and a table that is drawn over all that would be in the way.
     """
 
-    def __init__(self, live: Callable[[], Listener], plain: Callable[[], Listener]) -> None:
-        self._live = live
-        self._plain = plain
+    def __init__(self, stream: TextIO, *, full: bool | None = None) -> None:
+        self._stream = stream
+        self._full = full
         self.chosen: Listener | None = None  #: known once the run has started
 
     def notice(self, events: Sequence[Event]) -> None:
         if self.chosen is None:
             inline = any(isinstance(e, RunStarted) and e.executor == "inline" for e in events)
-            self.chosen = self._plain() if inline else self._live()
+            self.chosen = (LineProgress if inline else TerminalProgress)(
+                self._stream, full=self._full
+            )
         self.chosen.notice(events)
 
     def close(self) -> None:
@@ -50,42 +50,30 @@ def default_progress(stream: TextIO | None = None, progress: bool | None = None)
     Shown where a person watches, a terminal or a notebook; `progress=True` shows it anywhere,
     `progress=False` nowhere. What tasks print is shown in any case: it may be all there is to see.
     """
-    if stream is None and is_notebook():
-        # Standard error would be red there.
-        return _notebook_progress(sys.stdout, shown=progress is not False)
-    stream = stream or sys.stderr
+    in_notebook = stream is None and is_notebook()
+    # Standard error would be red in a notebook.
+    stream = stream or (sys.stdout if in_notebook else sys.stderr)
     if stream is None:  # a program without a console
         return None
     if progress is False:
-        return LineProgress(stream, quiet=True, report=False)
+        return Prints(stream)
+    if in_notebook:
+        from taskflow.progress.notebook import NotebookScreen
+
+        return TerminalProgress(stream, screen=NotebookScreen(stream))
     if is_live(stream):
-        return FittingProgress(lambda: TerminalProgress(stream), lambda: LineProgress(stream))
-    return LineProgress(stream, quiet=not progress, report=bool(progress))
+        return FittingProgress(stream)
+    return LineProgress(stream) if progress else Prints(stream)
 
 
 def command_line_progress(
     stream: TextIO | None = None, *, hidden: bool = False, full: bool = False
 ) -> Listener:
     """What the command line shows: always something, at the least what failed."""
-    shown = stream or sys.stderr
-
-    def plain() -> Listener:
-        return LineProgress(shown, quiet=hidden, full=full, hint=FULL_TRACEBACK)
-
-    def live() -> Listener:
-        return TerminalProgress(shown, full=full, hint=FULL_TRACEBACK)
-
-    return FittingProgress(live, plain) if is_live(shown) and not hidden else plain()
-
-
-def _notebook_progress(stream: TextIO, *, shown: bool) -> Listener:
-    if not shown:
-        return LineProgress(stream, quiet=True, report=False)
-    from IPython.display import display, update_display
-
-    from taskflow.progress.notebook import NotebookScreen
-
-    return TerminalProgress(stream, screen=NotebookScreen(stream, display, update_display))
+    stream = stream or sys.stderr
+    if is_live(stream) and not hidden:
+        return FittingProgress(stream, full=full)
+    return LineProgress(stream, quiet=hidden, full=full)
 
 
 def is_live(stream: TextIO) -> bool:

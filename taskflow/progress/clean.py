@@ -16,9 +16,9 @@ LINE_LIMIT: Final = 4000
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 _ESCAPE: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: cursor, erase, colour
+    r"(\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: cursor, erase, colour
     r"|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC and other strings: titles, links, pictures
-    r"|\x1b[ -/]*[0-~]?"  # the rest
+    r"|\x1b[ -/]*[0-~]?)"  # the rest
 )
 _TAB: Final = 8
 
@@ -27,60 +27,45 @@ def one_line(text: str, limit: int = 80) -> str:
     """A name or a value in one line of at most `limit` characters, with nothing hidden in it."""
     if len(text) > 4 * limit:  # escaping makes text longer, so what is far outside is not needed
         text = f"{text[: 2 * limit]}{text[-2 * limit :]}"
-    shown = text if text.isprintable() else escaped(text)
+    shown = _visible(text)
     if len(shown) <= limit:
         return shown
     tail = limit // 3
     return f"{shown[: limit - tail - 1]}…{shown[len(shown) - tail :]}"
 
 
-def escaped(text: str) -> str:
-    r"""The text with every character that is not printable written as `\n`, `\x1b` or `\u202e`."""
-    return "".join(each if each.isprintable() else _spelled(each) for each in text)
-
-
 def output_lines(text: str, *, colour: bool = False) -> list[str]:
     """The lines of a task's output; colours are kept if they are wanted."""
-    lines = text.removesuffix("\n").split("\n")
-    return [line if _is_plain(line) else _cleaned(line, colour=colour) for line in lines]
-
-
-def _is_plain(line: str) -> bool:
-    return len(line) <= LINE_LIMIT and line.isprintable()
+    return [
+        line if len(line) <= LINE_LIMIT and line.isprintable() else _cleaned(line, colour=colour)
+        for line in text.removesuffix("\n").split("\n")
+    ]
 
 
 def _cleaned(line: str, *, colour: bool) -> str:
-    line = _last_state(line)
+    # What a line shows after its carriage returns: progress bars write `10%\r20%\r30%`.
+    line = line.rstrip("\r").rpartition("\r")[2]
+    pieces = _ESCAPE.split(line[:LINE_LIMIT])  # every other one is an escape
+    for at, piece in enumerate(pieces):
+        if at % 2 == 0:
+            pieces[at] = _visible(piece.expandtabs(_TAB))
+        elif not colour or not _COLOUR.fullmatch(piece):
+            pieces[at] = ""
+    if colour and len(pieces) > 1:
+        pieces.append("\x1b[0m")  # a colour that a task leaves on ends with its line
     more = len(line) - LINE_LIMIT
-    if more > 0:
-        line = line[:LINE_LIMIT]
-    kept: list[str] = []
-    at = 0
-    for escape in _ESCAPE.finditer(line):
-        kept.append(_visible(line[at : escape.start()]))
-        if colour and _COLOUR.fullmatch(escape.group()):
-            kept.append(escape.group())
-        at = escape.end()
-    kept.append(_visible(line[at:]))
-    if colour and at:
-        kept.append("\x1b[0m")  # a colour that a task leaves on ends with its line
-    if more > 0:
-        kept.append(f" … {more:,} more characters")
-    return "".join(kept)
-
-
-def _last_state(line: str) -> str:
-    r"""What a line shows after its carriage returns: progress bars write `10%\r20%\r30%`."""
-    states = [each for each in line.split("\r") if each]
-    return states[-1] if states else ""
+    return "".join(pieces) + (f" … {more:,} more characters" if more > 0 else "")
 
 
 def _visible(text: str) -> str:
-    return text if text.isprintable() else escaped(text.expandtabs(_TAB))
+    r"""The text with every character that is not printable written as `\n`, `\x1b` or `\u202e`."""
+    return text if text.isprintable() else "".join(map(_spelled, text))
 
 
 def _spelled(character: str) -> str:
     # Spaces other than the common one are not "printable" but harmless.
     if character.isspace() and ord(character) >= 0xA0 and character not in "\u2028\u2029":
         return " "
+    if character.isprintable():
+        return character
     return character.encode("unicode_escape").decode("ascii")

@@ -11,20 +11,19 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from taskflow.events import BAD, UPSTREAM_FAILED, RunEnded, RunStarted, TasksEnded
-from taskflow.progress.tally import by_kind, key_of
+from taskflow.events import BAD, UPSTREAM_FAILED
+from taskflow.progress.tally import key_of, within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from taskflow.call import Frame
-    from taskflow.events import Event
+    from taskflow.events import TasksEnded
 
 #: Kinds of failure that are kept; a run with more of them is only counted on.
 KINDS: Final = 100
 #: Of each kind, how many keys are kept beside the first.
 KEYS: Final = 4
-
 
 _STATE: Final = attrgetter("state")
 _NEWS: Final = BAD | {UPSTREAM_FAILED}
@@ -39,11 +38,18 @@ class Other(NamedTuple):
 
 @dataclass(slots=True)
 class Kind:
-    """Failures that are alike: the first of them, how many there are, and the next few."""
+    """Failures that are alike: the first of them, how many there are, and the next few.
+
+    `unnamed` are those of which nothing is kept but their number; `told` says whether the first
+    was shown as it happened.
+    """
 
     first: TasksEnded
+    key: str
     count: int
     more: list[Other] = field(default_factory=list)
+    unnamed: int = 0
+    told: bool = False
 
     @property
     def others(self) -> int:
@@ -52,61 +58,42 @@ class Kind:
 
 
 class Failures:
-    """A listener that keeps what failed, by kind, in the order in which the kinds appeared."""
+    """What failed in a run of a pipeline, by kind, in the order in which the kinds appeared."""
 
-    def __init__(self) -> None:
-        self.started: RunStarted | None = None
-        self.ended: RunEnded | None = None
+    def __init__(self, pipeline: str = "") -> None:
+        self.pipeline = pipeline
         self.kinds: dict[tuple[str, str, int], Kind] = {}
         self.count = 0
         self.unkept = 0  #: failures of kinds beyond the first hundred
         self.unmet: Counter[str] = Counter()  #: not run since an input failed, by name
 
-    def notice(self, events: Sequence[Event]) -> None:
-        """Take note of events."""
-        for kind, group in by_kind(events):
-            if kind is TasksEnded:
-                list(self.take(group))
-            elif kind is RunStarted:
-                self.started = group[-1]
-            elif kind is RunEnded:
-                self.ended = group[-1]
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-    def take(self, group: Sequence[TasksEnded]) -> Iterator[Kind]:
-        """Take note of what ended, and give the kinds of failure that are new."""
+    def take(self, group: Sequence[TasksEnded]) -> list[Kind]:
+        """Take note of what ended; the kinds of failure that are new."""
         if _NEWS.isdisjoint(map(_STATE, group)):  # as nearly always; a loop would cost more
-            return
-        for event in group:
-            if event.state in BAD:
-                kind = self._failed(event)
-                if kind is not None:
-                    yield kind
-            elif event.state == UPSTREAM_FAILED:
-                self.unmet[event.name] += event.count
+            return []
+        return [kind for event in group if (kind := self._new_kind(event))]
 
-    def label(self, event: TasksEnded) -> str:
-        """The key of what failed, without the pipeline's name."""
-        key = key_of(event)
-        return key.removeprefix(f"{self.started.pipeline}/") if self.started else key
-
-    def _failed(self, event: TasksEnded) -> Kind | None:
+    def _new_kind(self, event: TasksEnded) -> Kind | None:
+        if event.state == UPSTREAM_FAILED:
+            self.unmet[event.name] += event.count
+        if event.state not in BAD:
+            return None
         count = max(1, event.count)  # a map that fails itself counts none of its elements
         self.count += count
-        likeness = _likeness(event)
+        likeness, key = _likeness(event), within(self.pipeline, key_of(event))
         kind = self.kinds.get(likeness)
         if kind is not None:
             kind.count += count
             if len(kind.more) < KEYS:
-                kind.more.append(Other(self.label(event), first_line(event)))
-            return None
-        if len(self.kinds) == KINDS:
+                kind.more.append(Other(key, first_line(event)))
+            else:
+                kind.unnamed += count
+        elif len(self.kinds) == KINDS:
             self.unkept += count
-            return None
-        self.kinds[likeness] = kind = Kind(event, count)
-        return kind
+        else:
+            self.kinds[likeness] = kind = Kind(event, key, count)
+            return kind
+        return None
 
 
 def first_line(event: TasksEnded) -> str:

@@ -4,45 +4,50 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 from taskflow.events import RunEnded, as_plain
+from taskflow.secret import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
     from taskflow.events import Event
+    from taskflow.secret import Redactor
 
 
 class JsonProgress:
-    """A listener that writes one event per line.
+    """A listener that writes one event per line; the last waits for the value of the run.
 
-    With `hold` the last event, `RunEnded`, waits for `finish`, which gives it the value of the run.
+    Every line has `event`, its kind, and `time`, when it was told, in seconds since the epoch.
     """
 
-    def __init__(self, stream: TextIO, *, hold: bool = False) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._stream = stream
-        self._hold = hold
-        self._held: RunEnded | None = None
+        self._clock = clock
+        self._last: RunEnded | None = None
 
     def notice(self, events: Sequence[Event]) -> None:
         for event in events:
-            if self._hold and isinstance(event, RunEnded):
-                self._held = event
+            if isinstance(event, RunEnded):
+                self._last = event
             else:
-                self._stream.write(f"{as_json(as_plain(event))}\n")
+                told = {"time": round(self._clock(), 3), **as_plain(event)}
+                self._stream.write(f"{as_json(told)}\n")
         self._stream.flush()
 
     def close(self) -> None:
         """Nothing to free: the stream is the caller's."""
 
-    def finish(self, value: Any = None) -> None:
-        """Write the event that was held back, with the value that the run came to."""
-        if self._held is not None:
-            self._stream.write(f"{as_json({**as_plain(self._held), 'value': value})}\n")
+    def finish(self, value: Any, redact: Redactor | None = None) -> None:
+        """Write the end of the run, with the value that it came to, without its secrets."""
+        if self._last is not None:
+            if redact is not None and redact.needed:
+                value = _without_secrets(value, redact)
+            self._stream.write(f"{as_json({**as_plain(self._last), 'value': value})}\n")
             self._stream.flush()
-            self._held = None
 
 
 def as_json(value: Any) -> str:
@@ -50,7 +55,16 @@ def as_json(value: Any) -> str:
     try:
         return json.dumps(value, default=repr, allow_nan=False)
     except (TypeError, ValueError, RecursionError):  # keys of other types, NaN, cycles
-        return json.dumps(_known(value), default=repr, allow_nan=False)
+        return json.dumps(_known(value))
+
+
+def _without_secrets(value: Any, redact: Redactor) -> Any:
+    """What JSON tells of a value, masked in its texts and where a number is the secret."""
+
+    def number(text: str) -> Any:
+        return text if redact(text) == MASK else json.loads(text)
+
+    return redact(json.loads(as_json(value), parse_int=number, parse_float=number))
 
 
 def _known(value: Any, depth: int = 20) -> Any:
@@ -58,6 +72,6 @@ def _known(value: Any, depth: int = 20) -> Any:
         return {str(key): _known(inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)) and depth:
         return [_known(inner, depth - 1) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return repr(value)
-    return value if value is None or isinstance(value, (str, int, float)) else repr(value)
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else repr(value)

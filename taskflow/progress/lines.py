@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from taskflow.events import RunNoticed, RunStarted, TaskWrote
 from taskflow.progress import rows
 from taskflow.progress.paint import Paint
-from taskflow.progress.speech import Speaker
+from taskflow.progress.speech import Speaker, noticed, written
 from taskflow.progress.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ PAUSE: Final = 10.0
 STEPS: Final = 10
 #: Seconds between lines about a task name of which nothing ends: doubled each time, up to this.
 _LONGEST: Final = 300.0
+_HEARD: Final = frozenset({RunStarted, RunNoticed, TaskWrote})
 
 
 @dataclass(slots=True)
@@ -46,8 +48,8 @@ class _Told:
 class LineProgress:
     """A listener that writes plain lines about a run, and at the end what failed and how it went.
 
-    With `quiet` it writes only what tasks write and what a person should know; `report` says
-    whether the end is told then. `full` and `hint` are those of the failure report.
+    With `quiet` nothing comes before the end but what tasks write and what a person should know.
+    `full` is that of the failure report.
     """
 
     def __init__(
@@ -55,18 +57,14 @@ class LineProgress:
         stream: TextIO,
         *,
         quiet: bool = False,
-        report: bool = True,
-        full: bool = False,
-        hint: str = "",
+        full: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
         ticking: bool = True,
     ) -> None:
         self._paint = Paint(stream)
-        self._speaker = Speaker(self._paint, log=True, quiet=quiet, ignorant=quiet and not report)
+        self._speaker = Speaker(self._paint, log=True, quiet=quiet)
         self._quiet = quiet
-        self._report = report
         self._full = full
-        self._hint = hint
         self._clock = clock
         self._due = self._clock() + LOOK
         self._told: dict[str, _Told] = {}
@@ -99,9 +97,7 @@ class LineProgress:
                 return
             self._closed = True
             self._paint.write(self._news(self._clock(), last=True))
-            if self._report:
-                last = self._speaker.last_words(full=self._full, hint=self._hint)
-                self._paint.write(self._paint.line(line) for line in last)
+            self._paint.write(map(self._paint.line, self._speaker.last_words(full=self._full)))
 
     def _news(self, now: float, *, last: bool = False) -> list[str]:
         self._due = now + LOOK
@@ -130,3 +126,26 @@ class LineProgress:
         patience = PAUSE if changed else min(2 * told.patience, _LONGEST)
         self._told[row.name] = _Told(now, row.ended, row.total, patience)
         return True
+
+
+class Prints:
+    """A listener that writes only what tasks write and what a person should know."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._paint = Paint(stream)
+        self._pipeline = ""
+
+    def notice(self, events: Sequence[Event]) -> None:
+        # 100,000 tasks a second may end while nobody wants to hear of them.
+        if _HEARD.isdisjoint(map(type, events)):
+            return
+        for event in events:
+            if isinstance(event, RunStarted):
+                self._pipeline = event.pipeline
+            elif isinstance(event, TaskWrote):
+                self._paint.write(written(event, self._pipeline, self._paint))
+            elif isinstance(event, RunNoticed):
+                self._paint.write([self._paint.line(noticed(event))])
+
+    def close(self) -> None:
+        """Nothing to free."""

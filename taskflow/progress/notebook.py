@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from IPython.display import display
+
 from taskflow.progress.paint import fitted
 from taskflow.progress.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TextIO
 
     from taskflow.progress.paint import Line
 
@@ -23,18 +24,10 @@ LINES: Final = 40
 
 
 class NotebookScreen(Screen):
-    """The cell of a notebook that started a run; `stream` is where its output goes.
+    """The cell of a notebook that started a run."""
 
-    `display` and `update` are those of `IPython.display`.
-    """
-
-    def __init__(
-        self, stream: TextIO, display: Callable[..., Any], update: Callable[..., Any]
-    ) -> None:
-        super().__init__(stream)
-        self._display = display
-        self._update = update
-        self._id = f"taskflow-{id(self):x}"
+    _display: Callable[..., Any] = staticmethod(display)
+    _shown_as: Any = None  #: the handle of the output, once there is one
 
     def size(self) -> tuple[int, int]:
         """As much as is shown of a table."""
@@ -43,9 +36,10 @@ class NotebookScreen(Screen):
     def show(self, frame: Sequence[Line]) -> None:
         """Replace the table, and write below it what has gathered."""
         text = "\n".join(self.paint.line(fitted(line, COLUMNS - 1)) for line in frame)
-        show = self._update if self._live else self._display
-        self._live = True
-        show({"text/plain": text}, raw=True, display_id=self._id)
+        if self._shown_as is None:
+            self._shown_as = self._display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._shown_as.update({"text/plain": text}, raw=True)
         self.paint.write(self._taken())
 
     def leave(self, frame: Sequence[Line]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from taskflow.call import Frame
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +20,7 @@ _CHAINED: Final = re.compile(
 )
 _MEMBER: Final = re.compile(r"^( *(?:\+-)?)\+-{16} (?:\d+|\.\.\.) -{16}$")
 _MARGIN: Final = re.compile(r"^ *[|+] ?")
-_FRAME: Final = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+), in (?P<name>.+)$')
+_FRAME: Final = re.compile(r'^  File "(.+)", line (\d+), in (.+)$')
 _STEP: Final = 2  # letters by which a group within a group is further right
 
 
@@ -27,19 +29,15 @@ class Origin(NamedTuple):
 
     word: str
     text: str
-    place: tuple[str, int, str] | None  #: path, line and function
+    frame: Frame | None
     depth: int = 0
 
 
 def causes(traceback: str) -> Iterator[Origin]:
     """What an exception came from, the nearest first."""
-    marks = list(_CHAINED.finditer(traceback))
-    begins = [0, *(mark.end() for mark in marks)]
-    for begin, mark in reversed(list(zip(begins, marks, strict=False))):
-        lines = traceback[begin : mark.start()].split("\n")
-        word = "caused by" if mark[1] else "while handling"
-        if found := _origin(word, [_without_margin(line) for line in lines]):
-            yield found
+    *parts, _ = _CHAINED.split(traceback)  # each but the last is followed by what joins it
+    for text, direct in reversed(list(zip(parts[::2], parts[1::2], strict=True))):
+        yield from _origin("caused by" if direct else "while handling", text.split("\n"))
 
 
 def members(traceback: str) -> Iterator[Origin]:
@@ -48,24 +46,22 @@ def members(traceback: str) -> Iterator[Origin]:
     for line in traceback.split("\n"):
         mark = _MEMBER.match(line)
         if mark is None:
-            lines.append(_without_margin(line))
+            lines.append(line)
             continue
-        if first >= 0 and (found := _origin("", lines, depth)):
-            yield found
+        if first >= 0:
+            yield from _origin("", lines, depth)
         first = len(mark[1]) if first < 0 else first
         depth, lines = (len(mark[1]) - first) // _STEP, []
-    if first >= 0 and (found := _origin("", lines, depth)):
-        yield found
+    if first >= 0:
+        yield from _origin("", lines, depth)
 
 
-def _origin(word: str, lines: list[str], depth: int = 0) -> Origin | None:
+def _origin(word: str, lines: list[str], depth: int = 0) -> Iterator[Origin]:
     """The exception that a traceback ends with: it begins below the last frame."""
+    lines = [_MARGIN.sub("", line) for line in lines]
     at = max((number for number, line in enumerate(lines) if line.startswith("  ")), default=-1)
     text = next((line.strip() for line in lines[at + 1 :] if line.strip(" -+")), "")
-    frame = next(filter(None, map(_FRAME.match, reversed(lines))), None)
-    place = (frame["path"], int(frame["line"]), frame["name"]) if frame else None
-    return Origin(word, text, place, depth) if text else None
-
-
-def _without_margin(line: str) -> str:
-    return _MARGIN.sub("", line)
+    found = next(filter(None, map(_FRAME.match, reversed(lines))), None)
+    frame = Frame(found[1], int(found[2]), found[3], "", mine=True) if found else None
+    if text:
+        yield Origin(word, text, frame, depth)

@@ -7,6 +7,7 @@ white, one of which vanishes on a light background and one on a dark.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -48,12 +49,11 @@ def text_of(line: Line) -> str:
     return "".join(text for text, _ in line)
 
 
-def spaced(line: Iterable[Line], between: str = "  ") -> Line:
+def spaced(groups: Iterable[Line], between: Span = ("  ", "")) -> Line:
     """Several groups of spans as one line, apart by `between`; empty groups leave no gap."""
     joined: Line = []
-    for group in line:
-        if group:
-            joined += [(between, ""), *group] if joined else group
+    for group in filter(None, groups):
+        joined += [between, *group] if joined else group
     return joined
 
 
@@ -66,7 +66,7 @@ def cells(text: str) -> int:
 
 def fitted(line: Line, width: int) -> Line:
     """The line cut to `width` columns, with a mark where it was cut."""
-    if sum(cells(text) for text, _ in line) <= width:
+    if cells(text_of(line)) <= width:
         return line
     room, kept = width - 1, []
     for text, style in line:
@@ -83,9 +83,9 @@ def wrapped(line: Line, width: int) -> list[Line]:
 
     A word that is too long for any line stays whole, so an address can be copied.
     """
-    if sum(cells(text) for text, _ in line) <= width:
-        return [line]
     start = text_of(line)
+    if cells(start) <= width:
+        return [line]
     indent = " " * min(width // 2, len(start) - len(start.lstrip()) + _HANGING)
     lines: list[Line] = [[]]
     used = 0
@@ -111,10 +111,11 @@ def padded(text: str, width: int) -> str:
 class Paint:
     """How to write lines to one stream: with colours or without, with its signs or in ASCII."""
 
-    def __init__(self, stream: TextIO, *, colour: bool | None = None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.colour = wants_colour(stream) if colour is None else colour
-        self.unicode = _shows_unicode(stream)
+        self.colour = wants_colour(stream)
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.unicode = codecs.lookup(self.encoding).name.startswith("utf")
         self._gone = False
 
     def line(self, line: Line) -> str:
@@ -125,8 +126,8 @@ class Paint:
         """The text in characters that the stream can show."""
         if self.unicode:
             return text
-        encoding = self.stream.encoding
-        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+        plain = text.translate(_PLAIN).encode(self.encoding, "backslashreplace")
+        return plain.decode(self.encoding)
 
     def write(self, lines: Iterable[str]) -> None:
         """Write lines, each ended, in one go."""
@@ -147,7 +148,7 @@ class Paint:
 
     def _span(self, text: str, style: str) -> str:
         text = self.plain(text)
-        if not self.colour or not style:
+        if not self.colour or not style or not text.strip():
             return text
         codes = ";".join(_CODES[word] for word in style.split())
         return f"\x1b[{codes}m{text}\x1b[0m"
@@ -186,11 +187,6 @@ def _blocking(stream: TextIO) -> Iterator[None]:
         yield
     finally:
         os.set_blocking(number, False)
-
-
-def _shows_unicode(stream: TextIO) -> bool:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return encoding.lower().replace("-", "").replace("_", "").startswith("utf")
 
 
 def _cells_of(character: str) -> int:

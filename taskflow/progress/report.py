@@ -18,15 +18,16 @@ The message comes last, as in Python; above it stand only lines that the reader 
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from taskflow.call import Frame
-from taskflow.events import RunStarted, TasksEnded
+from taskflow.events import FAILED, TasksEnded
+from taskflow.plain import cell_name
 from taskflow.progress.clean import one_line, output_lines
-from taskflow.progress.failures import KEYS, Failures, first_line, last_own_frame
+from taskflow.progress.failures import Failures, first_line, last_own_frame
 from taskflow.progress.origins import causes, members
 from taskflow.progress.paint import text_of
 from taskflow.progress.rows import summary as run_summary
@@ -34,9 +35,10 @@ from taskflow.progress.tally import name_in
 from taskflow.progress.words import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from taskflow.call import ErrorReport
+    from taskflow.call import ErrorReport, Frame
     from taskflow.progress.failures import Kind
     from taskflow.progress.origins import Origin
     from taskflow.progress.paint import Line
@@ -55,63 +57,52 @@ _OUTER: Final = 2
 _LONGEST: Final = 160
 _INPUTS: Final = 12
 _SUMMARY: Final = 5
+_UNMET: Final = 6
+#: The option that asks for tracebacks in full.
+FULL_TRACEBACK: Final = "--full-traceback"
 
 _HERE: Final = str(Path(__file__).resolve().parent.parent) + os.sep
-_STATES: Final = {"failed": "failed", "crashed": "crashed", "timed_out": "timed out"}
 #: Members of an exception group that are named.
 _MEMBERS: Final = 8
 _GUTTERS: Final = ("  │", "  ╭", "  ├", "  ┆", "  inputs", "        ")
 
 
-def report(failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
+def report(failures: Failures, *, full: bool | None = None) -> Iterator[Line]:
     """The lines of the whole report; `full` shows tracebacks as Python prints them.
 
-    `hint` names the option that does so, where there is one.
+    None is for where there is no option that a reader could ask for them with.
     """
     kinds = list(failures.kinds.values())
     for kind in kinds[:BLOCKS]:
         yield []
-        yield from block(kind, failures, full=full, hint=hint)
-    rest = kinds[BLOCKS:]
-    if rest:
-        yield []
-        yield from (in_short(kind, failures) for kind in rest[:LINES])
-        yield from _unsaid(sum(kind.count for kind in rest[LINES:]) + failures.unkept)
+        yield from block(kind, full=full)
+    yield from _one_line_each(kinds[BLOCKS:], failures.unkept)
     if failures.unmet:
         yield []
-        yield _unmet(failures)
+        yield _unmet(failures.unmet)
 
 
-def ending(
-    tally: Tally, failures: Failures, *, full: bool, hint: str, told: int = 0
-) -> Iterator[Line]:
-    """The last lines of a run: what failed, in full if it matters, and the summary.
-
-    The first of the first `told` kinds of failure have been seen as they happened.
-    """
+def ending(tally: Tally, failures: Failures, *, full: bool | None = None) -> Iterator[Line]:
+    """The last lines of a run: what failed, in full if it matters, and the summary."""
     ended = tally.finished
     if ended is not None and ended.state == "succeeded":
         # Each of these was taken as a value by a task: worth a line, not a page, and not twice.
-        every = list(failures.kinds.values())
-        kinds = [kind for at, kind in enumerate(every) if at >= told or kind.others]
-        if kinds:
-            yield []
-        yield from (in_short(kind, failures) for kind in kinds[:LINES])
-        yield from _unsaid(sum(kind.count for kind in kinds[LINES:]) + failures.unkept)
+        news = [kind for kind in failures.kinds.values() if not kind.told or kind.others]
+        yield from _one_line_each(news, failures.unkept)
     else:
-        yield from report(failures, full=full, hint=hint)
+        yield from report(failures, full=full)
     if ended is not None:
         yield []
         yield run_summary(tally, ended)
 
 
-def block(kind: Kind, failures: Failures, *, full: bool = False, hint: str = "") -> Iterator[Line]:
+def block(kind: Kind, *, full: bool | None = None) -> Iterator[Line]:
     """All that is worth knowing about one kind of failure."""
     event, error = kind.first, kind.first.error
-    yield _headline(kind, failures)
+    yield _headline(kind)
     if error is not None:
         yield from _inputs(error)
-        yield from _traceback(error) if full and error.traceback else _frames(error, hint)
+        yield from _traceback(error) if full and error.traceback else _frames(error, full=full)
         yield from _last_output(error)
     elif event.why:
         yield [(f"  {one_line(event.why, _LONGEST)}", "red")]
@@ -123,13 +114,13 @@ def is_gutter(line: Line) -> bool:
     return text_of(line).startswith(_GUTTERS)
 
 
-def in_short(kind: Kind, failures: Failures) -> Line:
-    """One kind of failure in one line."""
+def in_short(kind: Kind, *, counted: bool = True) -> Line:
+    """One kind of failure in one line, with how many there are or only the first."""
     event = kind.first
     frame = last_own_frame(event)
     line: Line = [
         ("✘ ", "red"),
-        (f"{one_line(failures.label(event))}{_and_more(kind)}", "bold"),
+        (_named(kind) if counted else one_line(kind.key), "bold"),
         (f"  {_error_line(event)}", "red"),
     ]
     if frame is not None:
@@ -142,21 +133,21 @@ def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorRe
 
     `failed` holds key, state and report of each.
     """
-    failures = Failures()
-    ends = (TasksEnded(key, name_in(key), state, error=error) for key, state, error in failed)
-    failures.notice([RunStarted(run_id, pipeline, (), 0.0), *ends])
+    failures = Failures(pipeline)
+    failures.take(
+        [TasksEnded(key, name_in(key), state, error=error) for key, state, error in failed]
+    )
     count = failures.count
     what = "a task failed" if count == 1 else f"{count:,} tasks failed" if count else "it failed"
     lines = [f"{one_line(pipeline)}: {what} (run {run_id})"]
     kinds = list(failures.kinds.values())
     for kind in kinds[:_SUMMARY]:
-        frame = last_own_frame(kind.first)
-        place = f"\n    {_place(frame)}" if frame else ""
-        lines.append(f"  {one_line(failures.label(kind.first))}: {_error_line(kind.first)}{place}")
+        lines.append(f"  {one_line(kind.key)}: {_error_line(kind.first)}")
+        if frame := last_own_frame(kind.first):
+            lines.append(f"    {_place(frame)}")
         if kind.others:
             lines.append(f"    {_others_named(kind)}")
-    unsaid = sum(kind.count for kind in kinds[_SUMMARY:]) + failures.unkept
-    if unsaid:
+    if unsaid := sum(kind.count for kind in kinds[_SUMMARY:]) + failures.unkept:
         lines.append(f"  and {unsaid:,} more in other ways")
     return "\n".join(lines)
 
@@ -164,16 +155,25 @@ def summary(run_id: str, pipeline: str, failed: Iterable[tuple[str, str, ErrorRe
 # --- the parts of a block ------------------------------------------------------------------
 
 
-def _headline(alike: Kind, failures: Failures) -> Line:
-    event = alike.first
-    state = _STATES.get(event.state, event.state)
+def _one_line_each(kinds: Sequence[Kind], unkept: int) -> Iterator[Line]:
+    """Kinds of failure in a line each; those of which nothing is known but their number too."""
+    if kinds:
+        yield []
+    yield from map(in_short, kinds[:LINES])
+    if unsaid := sum(kind.count for kind in kinds[LINES:]) + unkept:
+        yield [(f"  … {unsaid:,} more failed in other ways", "dim")]
+
+
+def _headline(kind: Kind) -> Line:
+    event = kind.first
+    state = event.state.replace("_", " ")
     attempts = f" after {event.attempt} attempts" if event.attempt > 1 else ""
-    kind = f" ({_short_type(event.error)})" if event.error and event.state == "failed" else ""
+    raised = f" ({_short_type(event.error)})" if event.error and event.state == FAILED else ""
     took = f" in {duration(event.seconds)}" if event.seconds else ""
     return [
         ("✘ ", "bold red"),
-        (f"{one_line(failures.label(event))}{_and_more(alike)}", "bold"),
-        (f" {state}{attempts}{kind}", "bold red"),
+        (_named(kind), "bold"),
+        (f" {state}{attempts}{raised}", "bold red"),
         (took, "dim"),
     ]
 
@@ -187,27 +187,23 @@ def _inputs(error: ErrorReport) -> Iterator[Line]:
         yield [(f"          … {len(error.inputs) - _INPUTS} more", "dim")]
 
 
-def _frames(error: ErrorReport, hint: str) -> Iterator[Line]:
+def _frames(error: ErrorReport, *, full: bool | None) -> Iterator[Line]:
     own = [frame for frame in error.frames if frame.mine]
-    foreign = [frame for frame in error.frames if not _is_shown(frame)]
-    last = error.frames[-1] if error.frames else None
-    corner = "╭─"
+    hidden = [frame for frame in error.frames if not _is_known(frame)]
+    left_out = range(_OUTER, len(own) - FRAMES + _OUTER)
     for at, frame in enumerate(own):
-        if len(own) > FRAMES and _OUTER <= at < len(own) - FRAMES + _OUTER:
-            if at == _OUTER:
-                yield [("  ┆  ", "dim"), (f"{len(own) - FRAMES} frames of your code", "dim")]
-            continue
-        yield [(f"  {corner} ", "dim"), (_place(frame), "cyan")]
-        yield from _source(frame, CONTEXT if frame is own[-1] else 0)
-        corner = "├─"
-    if own and last is not None and not _is_shown(last):
-        yield [(f"  {corner} {_place(last)}", "dim")]
+        if at not in left_out:
+            yield [("  ├─ " if at else "  ╭─ ", "dim"), (_place(frame), "cyan")]
+            yield from _source(frame, CONTEXT if frame is own[-1] else 0)
+        elif at == _OUTER:
+            yield [("  ┆  ", "dim"), (f"{len(left_out)} frames of your code", "dim")]
+    if own and hidden and hidden[-1] is error.frames[-1]:  # where a library raised
+        yield [(f"  ├─ {_place(hidden.pop())}", "dim")]
     yield from _message(error, own=bool(own))
-    hidden = len(foreign) - (1 if foreign and own and foreign[-1] is last else 0)
     if hidden:
-        frames = "frame" if hidden == 1 else "frames"
-        shows = f"; {hint} shows them" if hint else ""
-        yield [(f"  ({hidden} {frames} of libraries hidden{shows})", "dim")]
+        frames = "frame" if len(hidden) == 1 else "frames"
+        shows = "" if full is None else f"; {FULL_TRACEBACK} shows them"
+        yield [(f"  ({len(hidden)} {frames} of libraries hidden{shows})", "dim")]
 
 
 def _message(error: ErrorReport, *, own: bool) -> Iterator[Line]:
@@ -235,9 +231,8 @@ def _origins(traceback: str, indent: str) -> Iterator[Line]:
 
 def _origin(origin: Origin) -> Line:
     line: Line = [(one_line(origin.text, 400), "red")]
-    if origin.place is not None:
-        path, number, name = origin.place
-        line.append((f"  {_place(Frame(path, number, name, '', mine=True))}", "dim"))
+    if origin.frame is not None:
+        line.append((f"  {_place(origin.frame)}", "dim"))
     return line
 
 
@@ -257,7 +252,9 @@ def _source(frame: Frame, above: int) -> Iterator[Line]:
     """The line of a frame, marked, below the lines above it that belong to the same block."""
     linecache.checkcache(frame.path)
     lines = linecache.getlines(frame.path)[: frame.line]
-    if not lines or lines[-1].strip() != frame.text.strip():  # the file has changed since
+    # Of a notebook's cell a worker has no text, and it cannot have changed.
+    text = frame.text.strip() or (lines[-1].strip() if lines and cell_name(frame.path) else "")
+    if not lines or lines[-1].strip() != text:  # the file has changed since
         if frame.text:
             yield _marked(frame.line, f"    {frame.text}")
         return
@@ -279,8 +276,8 @@ def _code(text: str) -> str:
 # --- words ---------------------------------------------------------------------------------
 
 
-def _and_more(kind: Kind) -> str:
-    return f" and {kind.others:,} more" if kind.others else ""
+def _named(kind: Kind) -> str:
+    return one_line(kind.key) + (f" and {kind.others:,} more" if kind.others else "")
 
 
 def _others(kind: Kind) -> Iterator[Line]:
@@ -294,28 +291,23 @@ def _others(kind: Kind) -> Iterator[Line]:
     yield [(f"  {kind.others:,} more failed on the same line", "yellow")]
     for other in kind.more:
         yield [(f"    {one_line(other.key, 60)}  ", ""), (one_line(other.message, _LONGEST), "red")]
-    if kind.others > len(kind.more) and len(kind.more) == KEYS:
-        yield [(f"    … {kind.others - KEYS:,} more", "dim")]
+    if kind.unnamed:
+        yield [(f"    … {kind.unnamed:,} more", "dim")]
 
 
 def _others_named(kind: Kind) -> str:
     named = [one_line(other.key, 60) for other in kind.more]
-    unnamed = ", …" if kind.others > len(named) and len(named) == KEYS else ""
-    return f"{kind.others:,} more failed the same way: {', '.join(named)}{unnamed}"
+    named += ["…"] if kind.unnamed else []
+    return f"{kind.others:,} more failed the same way: {', '.join(named)}"
 
 
-def _unsaid(count: int) -> Iterator[Line]:
-    if count:
-        yield [(f"  … {count:,} more failed in other ways", "dim")]
-
-
-def _unmet(failures: Failures) -> Line:
-    total = sum(failures.unmet.values())
+def _unmet(unmet: Counter[str]) -> Line:
+    total = unmet.total()
     names = [
         f"{one_line(name, 40)} × {count:,}" if count > 1 else one_line(name, 40)
-        for name, count in failures.unmet.most_common(6)
+        for name, count in unmet.most_common(_UNMET)
     ]
-    more = ", …" if len(failures.unmet) > len(names) else ""
+    more = ", …" if len(unmet) > _UNMET else ""
     runs = "task run" if total == 1 else "task runs"
     said = f"{total:,} {runs} did not start, because an input had failed: "
     return [(said, "yellow"), (", ".join(names) + more, "")]
@@ -328,22 +320,27 @@ def _error_line(event: TasksEnded) -> str:
     return one_line(f"{kind}: {head}" if head else kind, _LONGEST)
 
 
-def _short_type(error: ErrorReport | None) -> str:
-    return one_line(error.type.rpartition(".")[2]) if error else ""
+def _short_type(error: ErrorReport) -> str:
+    return one_line(error.type.rpartition(".")[2])
 
 
 def _place(frame: Frame) -> str:
-    return f"{one_line(shown_path(frame.path), 100)}:{frame.line} in {one_line(frame.name, 60)}"
+    return f"{one_line(_shown_path(frame.path), 100)}:{frame.line} in {one_line(frame.name, 60)}"
 
 
-def shown_path(path: str) -> str:
-    """A path as a person in this directory would write it."""
-    for folder, sign in ((str(Path.cwd()), ""), (str(Path.home()), "~" + os.sep)):
-        if path.startswith(folder.rstrip(os.sep) + os.sep):
-            return sign + path.removeprefix(folder.rstrip(os.sep) + os.sep)
+def _shown_path(path: str) -> str:
+    """A path as a person in this directory would write it, or the cell of a notebook."""
+    if cell := cell_name(path):
+        return cell
+    folders = {os.path.expanduser("~"): "~" + os.sep}
+    with contextlib.suppress(FileNotFoundError):  # it may be gone since the run began
+        folders = {os.getcwd(): "", **folders}
+    for folder, sign in folders.items():
+        if path.startswith(start := os.path.join(folder, "")):
+            return sign + path.removeprefix(start)
     return path
 
 
-def _is_shown(frame: Frame) -> bool:
+def _is_known(frame: Frame) -> bool:
     """Whether a frame is the user's, or taskflow's own, which nobody misses."""
     return frame.mine or frame.path.startswith(_HERE)

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING, Final
 from taskflow import events
 from taskflow.progress.clean import one_line
 from taskflow.progress.paint import cells, padded, spaced, text_of
-from taskflow.progress.words import bar, counted, duration, not_good, rate, remaining
+from taskflow.progress.words import duration, rate, remaining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from taskflow.events import RunEnded, RunStarted
     from taskflow.progress.paint import Line, Span
     from taskflow.progress.tally import Row, Tally
 
 NAME_LIMIT: Final = 32
-BAR: Final = 20
+INDENT: Final = 2  # for each nested pipeline around a row
+_BAR: Final = 20
 _SHORTEST_BAR: Final = 6
 _SHORTEST_NAME: Final = 4
-_INDENT: Final = 2  # for each nested pipeline around a row
 _TIME: Final = 10
 _NARROW_TIME: Final = 7
 _RATE: Final = 8
@@ -42,6 +42,16 @@ _FEW: Final = 10
 _SPINNER: Final = "◐◓◑◒"
 _TURNS: Final = 4  # of the spinner's signs, a second
 
+#: What is said of states other than success, in this order.
+_STATE_WORDS: Final = (
+    (events.CACHED, "cached", "cyan"),
+    (events.FAILED, "failed", "red"),
+    (events.CRASHED, "crashed", "red"),
+    (events.TIMED_OUT, "timed out", "red"),
+    (events.UPSTREAM_FAILED, "upstream failed", "yellow"),
+    (events.SKIPPED, "skipped", "dim"),
+    (events.CANCELLED, "cancelled", "yellow"),
+)
 #: What is said of reasons for which a run ended early, beside its state.
 _REASONS: Final = {
     "interrupt": "interrupted",
@@ -61,36 +71,28 @@ class Columns:
     In a `narrow` terminal the time stands before the notes, which are cut.
     """
 
-    name: int
-    count: int
-    notes: int
+    name: int = 0
+    count: int = 0
+    notes: int = 0
     bar: int = 0
     rate: int = 0
     narrow: bool = False
 
-    @classmethod
-    def of(
-        cls, rows: Sequence[tuple[int, Row]], width: int, now: float, before: Columns | None = None
-    ) -> Columns:
+    def widened(self, rows: Sequence[tuple[int, Row]], width: int, now: float) -> Columns:
         """Columns that fit rows, each with its depth, and into the width if they can.
 
-        They are not narrower than those `before`, so that a live table does not sway.
+        They are not narrower than these, so that a live table does not sway.
         """
-        name = max((depth * _INDENT + cells(_name(row)) for depth, row in rows), default=0)
-        count = max((len(_total(row)) for _, row in rows), default=0)
-        notes = max((cells(text_of(_notes(row))) for _, row in rows), default=0)
-        rated = any(_rate(row, now) for _, row in rows)
-        if before is not None:
-            name, count = max(name, before.name), max(count, before.count)
-            notes, rated = max(notes, before.notes), rated or before.rate > 0
+        name = max([self.name, *(depth * INDENT + cells(_name(row)) for depth, row in rows)])
+        count = max([self.count, *(len(_total(row)) for _, row in rows)])
+        notes = max([self.notes, *(cells(text_of(_notes(row))) for _, row in rows)])
         left = width - sum((4, name, 2, 2 * count + 1, 2, notes, 2, 2, _TIME))
         if left < -2:
-            return cls(min(name, max(8, width // 3)), count, notes, narrow=True)
-        rated = rated and left >= BAR // 2 + _RATE + 2
-        left -= (_RATE + 2) * rated
-        return cls(
-            name, count, notes, min(BAR, left) if left >= _SHORTEST_BAR else 0, _RATE * rated
-        )
+            return Columns(min(name, max(8, width // 3)), count, notes, narrow=True)
+        rated = self.rate > 0 or any(_rate(row, now) for _, row in rows)
+        rate = _RATE if rated and left >= _BAR // 2 + _RATE + 2 else 0
+        left -= rate + 2 if rate else 0
+        return Columns(name, count, notes, min(_BAR, left) if left >= _SHORTEST_BAR else 0, rate)
 
 
 def header(started: RunStarted, seconds: float | None = None) -> Line:
@@ -106,42 +108,32 @@ def header(started: RunStarted, seconds: float | None = None) -> Line:
     return spaced(groups)
 
 
-def nested(name: str, depth: int) -> Line:
-    """The name of a pipeline within the run's, above its rows."""
-    return [(" " * (2 + depth * _INDENT), ""), (f"▾ {one_line(name, NAME_LIMIT)}", "dim")]
-
-
-def table_row(
-    row: Row, columns: Columns, now: float, depth: int = 0, *, over: bool = False
-) -> Line:
+def table_row(row: Row, columns: Columns, now: float, depth: int, *, over: bool) -> Line:
     """A row in columns, as the live table shows it."""
     notes, time = _notes(row), _time(row, now)
-    indent = depth * _INDENT
+    indent = depth * INDENT
     room = max(_SHORTEST_NAME, columns.name - indent) if columns.narrow else columns.name - indent
     line: Line = [
         (" " * (2 + indent), ""),
         _sign(row, now, over=over),
-        (f" {padded(one_line(row.name, room), room)}  ", _weight(row)),
+        (f" {padded(one_line(row.name, room), room)}  ", "dim" if row.began is None else ""),
         (f"{row.ended:>{columns.count},}/{_total(row):<{columns.count}}  ", ""),
     ]
     if columns.narrow:
         return [*line, (f"{time:>{_NARROW_TIME}}  ", "dim"), *notes]
     line += [*notes, (" " * (columns.notes - cells(text_of(notes))), "")]
     if columns.bar and not over:
-        line += [("  ", ""), *_bar(row, columns.bar)]
+        line += [("  ", ""), *_bar_of(row, columns.bar)]
     if columns.rate:
         line.append((f"  {_rate(row, now):>{columns.rate}}", "dim"))
-    line.append((f"  {time:>{_TIME}}", "dim"))
-    while not line[-1][0].strip():
-        line.pop()
-    return line
+    return [*line, (f"  {time:>{_TIME}}", "dim")]
 
 
 def plain_row(row: Row, now: float) -> Line:
     """A row as a line of its own, for a log."""
     time, pace = _time(row, now), _rate(row, now)
     groups: list[Line] = [
-        [_sign(row, None), (f" {_name(row)}", "")],
+        [_sign(row, 0.0), (f" {_name(row)}", "")],
         [(f"{row.ended:,}/{_total(row)}", "")],
         _notes(row),
         [(pace, "dim")] if pace else [],
@@ -150,18 +142,29 @@ def plain_row(row: Row, now: float) -> Line:
     return spaced(groups)
 
 
+def bar(share: float, width: int, style: str, bad: float = 0.0) -> Line:
+    """A bar of which a share is done; of what is done, the `bad` share is red, or one letter."""
+    full, half = divmod(int(share * width * 2), 2)
+    done = "━" * full + "╸" * half
+    red = min(len(done), max(1, round(bad * len(done)))) if bad else 0
+    good = len(done) - red
+    return [(done[:good], style), (done[good:], "red"), ("─" * (width - full - half), "dim")]
+
+
 def summary(tally: Tally, ended: RunEnded) -> Line:
     """The one line that ends it all."""
     counts = ended.counts or tally.counts()
-    style = _RUN_WORDS.get(ended.state, "bold yellow")
     state = ended.state.replace("_", " ")
-    line: Line = [(f"{state} in {duration(ended.seconds)}", style)]
-    for span in counted(counts):
-        line += [(" · ", "dim"), span]
+    good = counts.get(events.SUCCEEDED, 0)
+    said = [
+        (f"{state} in {duration(ended.seconds)}", _RUN_WORDS.get(ended.state, "bold yellow")),
+        (f"{good:,} ok", "green" if good else "dim"),
+        *_not_good(counts),
+    ]
     reason = _REASONS.get(ended.why, ended.why)
     if reason and reason != state:
-        line += [(" · ", "dim"), (one_line(reason, 200), "")]
-    return line
+        said.append((one_line(reason, 200), ""))
+    return spaced([[span] for span in said], (" · ", "dim"))
 
 
 def folded(rows: Sequence[Row]) -> Line:
@@ -190,39 +193,43 @@ def _total(row: Row) -> str:
     return f"{row.total:,}" if row.total else "?"
 
 
-def _sign(row: Row, now: float | None, *, over: bool = False) -> Span:
+def _sign(row: Row, now: float, *, over: bool = False) -> Span:
     """How a row stands, in one sign; it turns while something runs and the time goes on."""
     if row.done or row.broken or over:
         if row.bad:
             return ("✘", "red")
-        unmet = row.states.get(events.UPSTREAM_FAILED, 0) + row.states.get(events.CANCELLED, 0)
+        unmet = row.states[events.UPSTREAM_FAILED] + row.states[events.CANCELLED]
         return ("✔", "green") if row.good and not unmet else ("–", "dim")
     if row.began is None and not row.ended:
         return ("○", "dim")
-    turn = 0 if now is None else int(now * _TURNS) % len(_SPINNER)
-    return (_SPINNER[turn], "red" if row.bad else "blue")
-
-
-def _weight(row: Row) -> str:
-    return "dim" if row.began is None else ""
+    return (_SPINNER[int(now * _TURNS) % len(_SPINNER)], "red" if row.bad else "blue")
 
 
 def _notes(row: Row) -> Line:
-    groups: list[Line] = [[span] for span in not_good(row.states)]
+    said = _not_good(row.states)
     if row.retrying:
-        groups.append([(f"{row.retrying:,} retrying", "yellow")])
+        said.append((f"{row.retrying:,} retrying", "yellow"))
     elif row.retries:
-        groups.append([(f"{row.retries:,} retried", "dim")])
+        said.append((f"{row.retries:,} retried", "dim"))
     if row.broken:
-        groups.append([("cannot go on", "red")])
+        said.append(("cannot go on", "red"))
     elif row.at_work > 0:
-        groups.append([(f"{row.at_work:,} running", "blue")])
+        said.append((f"{row.at_work:,} running", "blue"))
     elif not row.ended and not row.retrying:
-        groups.append([("waiting", "dim")])
-    return spaced(groups)
+        said.append(("waiting", "dim"))
+    return spaced([span] for span in said)
 
 
-def _bar(row: Row, width: int) -> Line:
+def _not_good(counts: Mapping[str, int]) -> list[Span]:
+    """How many task runs ended in each of the states other than success."""
+    return [
+        (f"{counts[state]:,} {word}", style)
+        for state, word, style in _STATE_WORDS
+        if counts.get(state)
+    ]
+
+
+def _bar_of(row: Row, width: int) -> Line:
     """A bar of the work known so far; nothing but space once it is over or before it begins."""
     if row.done or row.began is None or (row.total == 1 and not row.parts):
         return [(" " * width, "")]

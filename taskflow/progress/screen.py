@@ -8,8 +8,8 @@ the write only, so no end, however sudden, can leave a terminal without one.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
+import shutil
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -56,10 +56,10 @@ class Screen:
     def size(self) -> tuple[int, int]:
         """Columns and lines of the terminal as it is now."""
         try:
-            columns, lines = os.get_terminal_size(self.paint.stream.fileno())
+            known = os.get_terminal_size(self.paint.stream.fileno())
         except (OSError, ValueError):
-            columns, lines = 80, 24
-        columns, lines = _stated("COLUMNS", columns), _stated("LINES", lines)
+            known = os.terminal_size((80, 24))
+        columns, lines = shutil.get_terminal_size(known)
         return max(columns or 80, _NARROWEST), lines or 24
 
     def show(self, frame: Sequence[Line]) -> None:
@@ -78,6 +78,16 @@ class Screen:
         body = f"{home}{above}{_NO_WRAP}{painted}{_WRAP}{_REST_OF_SCREEN}"
         self.paint.write_text(f"{_BEGIN}{body}{_END}")
 
+    def leave(self, frame: Sequence[Line]) -> None:
+        """End the live area; its last frame stays."""
+        if self._live:
+            self._return_streams()
+            self.show(frame)
+            return
+        width, _ = self.size()
+        lines = [self.paint.line(fitted(line, width - 1)) for line in frame]
+        self.paint.write([*self._taken(), *lines])
+
     @contextlib.contextmanager
     def kept_whole(self) -> Iterator[None]:
         """Give the program its streams back if what happens here fails."""
@@ -86,17 +96,6 @@ class Screen:
         except BaseException:
             self._return_streams()
             raise
-
-    def leave(self, frame: Sequence[Line]) -> None:
-        """End the live area; its last frame stays."""
-        if self._live:
-            self._return_streams()
-            self.show(frame)
-            self._live = False
-            return
-        width, _ = self.size()
-        lines = [self.paint.line(fitted(line, width - 1)) for line in frame]
-        self.paint.write([*self._taken(), *lines])
 
     def _home(self, width: int) -> str:
         """To the first letter of the last frame, which a narrower window has wrapped anew."""
@@ -122,8 +121,11 @@ class Screen:
         return [self._above.popleft() for _ in range(len(self._above))]
 
 
-class _Above(io.TextIOBase):
-    """Stands for `sys.stdout` or `sys.stderr` while a live area is below them."""
+class _Above:
+    """Stands for `sys.stdout` or `sys.stderr` while a live area is below them.
+
+    No base class: what is not here is to be found in the stream.
+    """
 
     def __init__(self, screen: Screen, stream: TextIO) -> None:
         self.stream = stream
@@ -137,21 +139,13 @@ class _Above(io.TextIOBase):
             self._screen.above(map(paint.plain, output_lines(line, colour=paint.colour)))
         return len(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
     def finish(self) -> None:
         """Hand on a last line without an end."""
         if self._begun:
             self.write("\n")
 
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self.stream.fileno()
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
-
-
-def _stated(variable: str, otherwise: int) -> int:
-    value = os.environ.get(variable, "")
-    return int(value) if value.isdecimal() and int(value) > 0 else otherwise

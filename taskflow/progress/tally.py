@@ -8,7 +8,8 @@ those that are tried again or say how far they are, and is forgotten when they e
 from __future__ import annotations
 
 import math
-from collections import Counter
+import re
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -26,14 +27,15 @@ from taskflow.events import (
     TasksReturned,
     TasksStarted,
 )
-from taskflow.progress.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from taskflow.events import Event
 
-
+#: Seconds that a pace looks back on: long enough to be calm, short enough to follow a change.
+SPAN: Final = 30.0
+_MARKS: Final = 30
 #: Parts of task runs after which a rate is more than a guess.
 _ENOUGH: Final = 0.05
 #: What makes two ends the same for a count.
@@ -66,14 +68,14 @@ class Row:
     running: int = 0  #: given to a slot, where most may wait for those before them
     ended: int = 0
     ran: int = 0  #: of those that ended, how many a slot had been given
-    states: dict[str, int] = field(default_factory=dict)
+    states: Counter[str] = field(default_factory=Counter)
     began: float | None = None
     last: float = 0.0  #: when one of them ended, most recently
     broken: bool = False  #: a map failed itself, beside its elements
     retries: int = 0  #: attempts that were not the last
     again: dict[str, Again] = field(default_factory=dict)  #: between two attempts, by key
     parts: dict[str, Part] = field(default_factory=dict)  #: by key
-    pace: Pace = field(default_factory=Pace)
+    marks: deque[tuple[float, float]] = field(default_factory=deque)  #: how much was done when
 
     @property
     def total(self) -> int:
@@ -88,12 +90,12 @@ class Row:
     @property
     def good(self) -> int:
         """How many have a value."""
-        return self._sum(GOOD)
+        return sum(self.states[state] for state in GOOD)
 
     @property
     def bad(self) -> int:
         """How many failed themselves."""
-        return self._sum(BAD) + self.broken
+        return sum(self.states[state] for state in BAD) + self.broken
 
     @property
     def at_work(self) -> int:
@@ -111,38 +113,48 @@ class Row:
             return None
         return max(0.0, (self.last if self.done else now) - self.began)
 
-    @property
-    def work(self) -> float:
-        """How much has been done by slots, counting what running tasks say of themselves."""
-        return self.ran + self._begun()
-
     def share(self) -> float:
-        """How much of the known work is done."""
+        """How much of the known work is done, counting what running tasks say of themselves."""
         return min(1.0, (self.ended + self._begun()) / self.total) if self.total else 0.0
+
+    def mark(self, now: float) -> None:
+        """Note how much has been done by now, for the pace."""
+        if self.began is None or self.done:
+            return
+        if self.marks and now - self.marks[-1][0] < SPAN / _MARKS:
+            return
+        self.marks.append((now, self.ran + self._begun()))
+        while len(self.marks) > 1 and now - self.marks[1][0] >= SPAN:
+            self.marks.popleft()
 
     def rate(self, now: float) -> float | None:
         """Task runs per second lately, or on the whole once it is done; None if too few ran."""
         seconds = self.seconds(now)
-        if not seconds or self.began is None or self.ran < max(1, self.slots):
+        if not seconds or not self._is_telling:
             return None
-        return self.ran / seconds if self.done else self.pace.rate(now, self.work, self.began)
+        return self.ran / seconds if self.done else self._pace(now)
 
     def remaining(self, now: float) -> float | None:
         """Seconds to go at the pace of late; None where that cannot be said."""
         begun = self._begun()
         left = self.total - self.ended - begun
-        # Until each slot has ended one, those that run may be about to end, or not.
-        if self.began is None or left <= 0 or (self.ran < max(1, self.slots) and begun < _ENOUGH):
+        if self.began is None or left <= 0 or not (self._is_telling or begun >= _ENOUGH):
             return None
-        rate = self.pace.rate(now, self.work, self.began)
-        last = max((mark.due for mark in self.again.values()), default=now) - now
-        return max(left / rate, last) if rate > 0 else None
+        pace = self._pace(now)
+        last_retry = max((again.due for again in self.again.values()), default=now) - now
+        return max(left / pace, last_retry) if pace > 0 else None
+
+    @property
+    def _is_telling(self) -> bool:
+        """Until each slot has ended one, those that run may be about to end, or not."""
+        return self.ran >= max(1, self.slots)
+
+    def _pace(self, now: float) -> float:
+        then, before = self.marks[0] if self.marks else (self.began or 0.0, 0.0)
+        return (self.ran + self._begun() - before) / (now - then) if now > then else 0.0
 
     def _begun(self) -> float:
-        return sum(part.done / part.total for part in self.parts.values()) if self.parts else 0.0
-
-    def _sum(self, states: Iterable[str]) -> int:
-        return sum(self.states.get(state, 0) for state in states)
+        return sum(part.done / part.total for part in self.parts.values())
 
 
 class Tally:
@@ -154,13 +166,8 @@ class Tally:
         self.finished: RunEnded | None = None
         self.began = 0.0
 
-    def notice(self, events: Sequence[Event], now: float) -> None:
-        """Take note of events that happened at `now`."""
-        for _, group in by_kind(events):
-            self.take(group, now)
-
     def take(self, group: Sequence[Event], now: float) -> None:
-        """Take note of events of one kind."""
+        """Take note of events of one kind, which happened at `now`."""
         if isinstance(group[0], TasksEnded):
             self._ended(group, now)
         else:
@@ -170,8 +177,11 @@ class Tally:
     def look(self, now: float) -> None:
         """Mark how far everything is; whoever shows paces looks now and then."""
         for row in self.rows.values():
-            if row.began is not None and not row.done:
-                row.pace.mark(now, row.work)
+            row.mark(now)
+
+    def counts(self) -> Counter[str]:
+        """Task runs by state, over all names."""
+        return sum((row.states for row in self.rows.values()), Counter())
 
     def _note(self, event: Event, now: float) -> None:
         match event:
@@ -186,25 +196,17 @@ class Tally:
             case TasksPlanned():
                 self._row(event.name, event.path).planned += event.count
             case TaskRetrying():
-                self._retrying(event, now)
+                row = self._row(event.name)
+                row.running -= event.running
+                row.retries += 1
+                row.again[event.key] = Again(event.attempt, now + event.delay, event.why)
+                row.parts.pop(event.key, None)
             case TaskProgressed():
                 self._progressed(event)
             case RunStarted():
                 self.started, self.began = event, now
             case RunEnded():
                 self.finished = event
-
-    def counts(self) -> dict[str, int]:
-        """Task runs by state, over all names."""
-        counts: dict[str, int] = {}
-        for row in self.rows.values():
-            for state, count in row.states.items():
-                counts[state] = counts.get(state, 0) + count
-        return counts
-
-    def label(self, key: str) -> str:
-        """A task key as it is shown: without the pipeline's name."""
-        return key.removeprefix(f"{self.started.pipeline}/") if self.started else key
 
     def _row(self, name: str, path: str = "") -> Row:
         row = self.rows.get(name)
@@ -214,47 +216,57 @@ class Tally:
         return row
 
     def _ended(self, group: Sequence[Any], now: float) -> None:
-        touched: dict[str, Row] = {}
+        kept = False  # whether anything is, of single task runs
         for (name, state, count, running), times in Counter(map(_LIKE, group)).items():
             if not name:  # what joins tasks has no name, and no row; it can fail all the same
                 continue
-            row = touched[name] = self._row(name)
+            row = self._row(name)
             row.last = now
+            kept = kept or bool(row.again or row.parts)
             if not count:
                 row.broken = True
                 continue
             row.ended += count * times
-            row.states[state] = row.states.get(state, 0) + count * times
+            row.states[state] += count * times
             if running:
                 row.running -= count * times
                 row.ran += count * times
-                if row.began is None:
-                    row.began = now - max(end.seconds for end in group if end.name == name)
-        if any(row.again or row.parts for row in touched.values()):
+        if kept:
             for event in group:
-                if event.name:
-                    _forget(touched[event.name].again, event)
-                    _forget(touched[event.name].parts, event)
+                self._forget(event)
 
-    def _retrying(self, event: TaskRetrying, now: float) -> None:
-        row = self._row(event.name)
-        if event.running:
-            row.running -= 1
-        row.retries += 1
-        row.again[event.key] = Again(event.attempt, now + event.delay, event.why)
-        row.parts.pop(event.key, None)
+    def _forget(self, event: TasksEnded) -> None:
+        """Drop what is kept of task runs that ended."""
+        row = self.rows.get(event.name)
+        if row is None or not (row.again or row.parts):
+            return
+        last = event.first + event.count
+        spanned = (f"{event.key}[{element}]" for element in range(event.first, last))
+        for key in spanned if event.count > 1 else [key_of(event)]:
+            row.again.pop(key, None)
+            row.parts.pop(key, None)
 
     def _progressed(self, event: TaskProgressed) -> None:
         row = self.rows.get(name_in(event.key))
-        # What a task says of itself may be anything, not a number too.
-        if row and event.total and 0 <= event.done <= event.total < math.inf:
-            row.parts[event.key] = Part(event.done, event.total)
+        if row is None or event.total is None:
+            return
+        try:  # what a task says of itself may be anything
+            part = Part(float(event.done), float(event.total))
+        except (TypeError, ValueError, OverflowError):
+            return
+        if 0 <= part.done <= part.total < math.inf and part.total:
+            row.parts[event.key] = part
 
 
 def by_kind(events: Iterable[Event]) -> Iterator[tuple[type[Event], list[Any]]]:
     """Events in their order, in lists of one kind each."""
     for kind, group in groupby(events, type):
         yield kind, list(group)
+
+
+# --- keys ----------------------------------------------------------------------------------
+
+_MARK: Final = re.compile(r"([\[\]/])")
 
 
 def key_of(event: TasksEnded) -> str:
@@ -265,54 +277,38 @@ def key_of(event: TasksEnded) -> str:
     return event.key if alone else f"{event.key}[{event.first}]"
 
 
+def within(pipeline: str, key: str) -> str:
+    """A task key as it is shown in a run of a pipeline: without the pipeline's name."""
+    return key.removeprefix(f"{pipeline}/")
+
+
+def segments(key: str) -> list[str]:
+    """The parts of a key or a call path, which stand between slashes; map keys may hold some."""
+    found, depth = [""], 0
+    for piece in _MARK.split(key):
+        depth = max(0, depth + (piece == "[") - (piece == "]"))
+        if piece == "/" and not depth:
+            found.append("")
+        else:
+            found[-1] += piece
+    return found
+
+
 def name_in(key: str) -> str:
     """The task name in a key such as `scrape_site/scrape_domain[be]/fetch_page#2[17]`."""
-    return _parts(key)[-1]
+    return _name(segments(key)[-1])
 
 
 def pipelines_in(path: str) -> tuple[str, ...]:
     """The names of the pipelines in a call path; one that calls itself appears once."""
     names: list[str] = []
-    for part in _parts(path):
-        if part in names:
-            del names[names.index(part) + 1 :]
-        elif part:
-            names.append(part)
+    for name in filter(None, map(_name, segments(path))):
+        if name in names:
+            del names[names.index(name) + 1 :]
+        else:
+            names.append(name)
     return tuple(names)
 
 
-def _parts(path: str) -> list[str]:
-    """The names along a path, without what stands between brackets or after a `#`."""
-    parts: list[str] = []
-    depth, start, stop = 0, 0, None
-    for at, character in enumerate(path):
-        if character == "[":
-            stop = at if stop is None else stop
-            depth += 1
-        elif character == "]":
-            depth = max(0, depth - 1)
-        elif character == "/" and not depth:
-            parts.append(path[start : at if stop is None else stop])
-            start, stop = at + 1, None
-    parts.append(path[start:stop])
-    return [part.partition("#")[0] for part in parts]
-
-
-def _forget(marks: dict[str, Any], event: TasksEnded) -> None:
-    """Drop what is kept of the task runs that ended, in as many steps as the smaller of both."""
-    if not marks:
-        return
-    if event.count == 1:
-        marks.pop(key_of(event), None)
-    elif event.count <= len(marks):
-        for element in range(event.first, event.first + event.count):
-            marks.pop(f"{event.key}[{element}]", None)
-    else:
-        span = range(event.first, event.first + event.count)
-        for key in [key for key in marks if _element_of(key, event.key) in span]:
-            del marks[key]
-
-
-def _element_of(key: str, of: str) -> int:
-    index = key[len(of) + 1 : -1] if key.startswith(f"{of}[") else ""
-    return int(index) if index.isdecimal() else -1
+def _name(segment: str) -> str:
+    return re.split(r"[#\[]", segment, maxsplit=1)[0]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from taskflow.events import Event
+    from taskflow.progress.paint import Line
 
 #: Seconds before the first frame: most small runs are over by then.
 FIRST: Final = 0.25
@@ -38,9 +39,8 @@ _LONGEST: Final = 2.0
 class TerminalProgress:
     """A listener that shows a run live in a terminal, and at the end what failed and how it went.
 
-    `full` shows tracebacks as Python prints them; `hint` is the option that does so. A `screen`
-    takes the place of the terminal that `stream` is. Without `ticking` there is no other thread,
-    and the time goes on only with events.
+    `full` is that of the failure report. A `screen` takes the place of the terminal that `stream`
+    is. Without `ticking` there is no other thread, and the time goes on only with events.
     """
 
     def __init__(
@@ -48,13 +48,11 @@ class TerminalProgress:
         stream: TextIO,
         *,
         screen: Screen | None = None,
-        full: bool = False,
-        hint: str = "",
+        full: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
         ticking: bool = True,
     ) -> None:
         self._full = full
-        self._hint = hint
         self._clock = clock
         self._screen = screen or Screen(stream)
         self._speaker = Speaker(self._screen.paint)
@@ -75,15 +73,14 @@ class TerminalProgress:
         # Also called by a signal handler in the midst of itself: appending is one step.
         self._pile.append((self._clock(), events))
         if not self._ticking:
-            self.tick(patience=0.0)
+            self.tick()
 
-    def tick(self, patience: float = IDLE - REDRAW) -> None:
+    def tick(self) -> None:
         """Take what has happened, and draw if it is time to."""
         with self._lock, self._screen.kept_whole():
             self._take_pile()
             now = self._clock()
-            if self._changed or self._screen.has_news:
-                patience = 0.0
+            patience = 0.0 if self._changed or self._screen.has_news else IDLE - REDRAW
             if self._speaker.tally.started is not None and now >= self._due + patience:
                 self._draw(now)
 
@@ -96,11 +93,11 @@ class TerminalProgress:
             self._take_pile()
             width, _ = self._screen.size()
             self._screen.leave(self._table.frame(self._clock(), width - 1, height=None))
-            last = self._speaker.last_words(full=self._full, hint=self._hint)
-            cut = (
-                [fitted(line, width)] if is_gutter(line) else wrapped(line, width) for line in last
-            )
-            self._screen.paint.write(self._screen.paint.line(line) for part in cut for line in part)
+            paint = self._screen.paint
+            said: list[Line] = []
+            for line in self._speaker.last_words(full=self._full):
+                said += [fitted(line, width)] if is_gutter(line) else wrapped(line, width)
+            paint.write(map(paint.line, said))
 
     def _take_pile(self) -> None:
         paint, (width, _) = self._screen.paint, self._screen.size()

@@ -5,24 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from taskflow.errors import RetryLater, TaskError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-#: Statuses by which a server says that it may do better later ...
-_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: ... and those of them that say that it has not done anything yet.
-_UNTOUCHED: Final = frozenset({408, 425, 429, 503})
-#: Methods that may be repeated without harm.
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-
-#: However long a server asks us to stay away, we come back after so many seconds.
-LONGEST_WAIT: Final = 600.0
 _BODY_SHOWN: Final = 500
 _SECRET: Final = re.compile(
     r"(?i)([?&;][^=&;]*(?:key|token|secret|passw|auth|signature|sig|credential)[^=&;]*=)[^&;#]+"
@@ -104,23 +90,6 @@ class HttpBusyError(HttpError, RetryLater):
         self.delay = delay
 
 
-def refused(
-    method: str, url: str, status: int, why: str, body: bytes, *, retry_after: str, repeat: bool
-) -> HttpError:
-    """The error for a status that is not welcome; `repeat`: the request may be sent twice."""
-    where, said = shown(url), start_of(body)
-    delay = _retry_after(retry_after)
-    again = status in (_LATER if repeat else _UNTOUCHED)
-    if again and delay is not None:
-        return HttpBusyError(method, where, status, why, said, delay)
-    return HttpError(method, where, status, why, said, again)
-
-
-def repeatable(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request may be sent twice: by its method, or since the server would know it."""
-    return method in _IDEMPOTENT or "idempotency-key" in {name.lower() for name in headers}
-
-
 def shown(url: str) -> str:
     """A URL as it may stand in a message: without user, password and what looks like a key."""
     hidden = _SECRET.sub(r"\1***", _USER.sub("***@", url))
@@ -131,16 +100,3 @@ def start_of(body: bytes) -> str:
     """The first words of a body, as text."""
     text = body[: 4 * _BODY_SHOWN].decode("utf-8", "backslashreplace").strip()
     return text if len(text) <= _BODY_SHOWN else f"{text[:_BODY_SHOWN]} ..."
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds that a `Retry-After` asks for, within bounds; None if it says nothing."""
-    if re.fullmatch(r"\s*\d+\s*", value):
-        wanted = float(value[:20])
-    else:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        wanted = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(wanted, 1.0), LONGEST_WAIT)

@@ -9,28 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 import time
 from concurrent.futures import wait
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.resource import resource
 from taskflow.context import current
 from taskflow.errors import DefinitionError
-from taskflow.tasks.answers import (
-    HttpBusyError,
-    HttpError,
-    Response,
-    refused,
-    repeatable,
-    shown,
-    start_of,
-)
+from taskflow.tasks.answers import HttpBusyError, HttpError, Response, shown, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 
 #: How soon a cancel or the timeout of the task itself is noticed, in seconds.
 POLL_SECONDS: Final = 0.1
@@ -38,32 +33,41 @@ POLL_SECONDS: Final = 0.1
 GIVE_UP_SECONDS: Final = 1.0
 #: So many times a server may say "later" before we take it as a no.
 MOST_ATTEMPTS: Final = 20
+#: However long a server asks us to stay away, we come back after so many seconds.
+LONGEST_WAIT: Final = 600.0
+#: How long a connection may take.
+CONNECT_SECONDS: Final = 10.0
 _ERROR_BODY: Final = 4000
+
+
+#: Statuses by which a server says that it may do better later ...
+_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: ... and those of them that say that it has not done anything yet.
+_UNTOUCHED: Final = frozenset({408, 425, 429, 503})
+#: Methods that may be repeated without harm.
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request, and its bounds in seconds and bytes."""
+    """A request, and its bounds in seconds and bytes; `parts` is what else it consists of."""
 
     method: str
     url: str
-    params: Mapping[str, Any] | None
     headers: dict[str, str]
-    content: bytes | str | None
-    form: Mapping[str, Any] | None
-    json: Any
+    parts: Mapping[str, Any]
     auth: tuple[str, str] | None
     timeout: float
-    connect_timeout: float
     read_timeout: float
     max_bytes: int
     redirects: bool
-    ok_statuses: frozenset[int]
+    ok_statuses: Collection[int]
 
     @property
     def repeat(self) -> bool:
-        """Whether it may be sent twice."""
-        return repeatable(self.method, self.headers)
+        """Whether it may be sent twice: by its method, or since the server would know it."""
+        known = "idempotency-key" in {name.lower() for name in self.headers}
+        return known or self.method in _IDEMPOTENT
 
     def misspelled(self) -> HttpError:
         """The error for what is no URL; where a password ends in it nobody knows."""
@@ -74,6 +78,31 @@ class Question:
     def failed(self, why: str, *, again: bool = False, status: int | None = None) -> HttpError:
         """The error that says so of this request."""
         return HttpError(self.method, shown(self.url), status, why, again=again)
+
+    def refused(self, answer: Any, body: bytes) -> HttpError:
+        """The error for an answer with a status that is not welcome."""
+        status, where, said = answer.status_code, shown(str(answer.url)), start_of(body)
+        why = f"{status} {answer.reason_phrase}".strip()
+        again = status in (_LATER if self.repeat else _UNTOUCHED)
+        delay = _retry_after(answer.headers.get("retry-after", ""))
+        if again and delay is not None:
+            if current.attempt < MOST_ATTEMPTS:
+                return HttpBusyError(self.method, where, status, why, said, delay)
+            why, again = f"{why}, after {current.attempt} attempts", False
+        return HttpError(self.method, where, status, why, said, again)
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds that a `Retry-After` asks for, within bounds; None if it says nothing."""
+    if re.fullmatch(r"\s*\d+\s*", value):
+        wanted = float(value[:20])
+    else:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        wanted = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(wanted, 1.0), LONGEST_WAIT)
 
 
 def fetched(question: Question, file: IO[bytes] | None = None) -> Response:
@@ -103,14 +132,14 @@ async def fetch(client: Any, question: Question, file: IO[bytes] | None = None) 
     began = time.monotonic()
     try:
         async with asyncio.timeout(question.timeout), _asked(client, question) as answer:
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            url = str(answer.url.copy_with(username=None, password=None))
             if answer.status_code not in question.ok_statuses:
-                raise await _refused(question, answer, headers)
+                raise question.refused(answer, await _start_of_body(answer))
             body = await _taken(question, answer, file)
     except TimeoutError:
         limit = f"it took longer than its timeout of {question.timeout:g} s"
         raise question.failed(limit, again=question.repeat) from None
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    url = str(answer.url.copy_with(username=None, password=None))
     return Response(answer.status_code, url, headers, body, time.monotonic() - began)
 
 
@@ -122,12 +151,9 @@ async def _asked(client: Any, question: Question) -> AsyncIterator[Any]:
         request = client.build_request(
             question.method,
             question.url,
-            params=question.params,
             headers=question.headers,
-            content=question.content,
-            data=question.form,
-            json=question.json,
-            timeout=library.Timeout(question.read_timeout, connect=question.connect_timeout),
+            timeout=library.Timeout(question.read_timeout, connect=CONNECT_SECONDS),
+            **question.parts,
         )
         answer = await client.send(
             request, auth=question.auth, follow_redirects=question.redirects, stream=True
@@ -182,26 +208,14 @@ async def _taken(question: Question, answer: Any, file: IO[bytes] | None) -> byt
     return bytes(body)
 
 
-async def _refused(question: Question, answer: Any, headers: dict[str, str]) -> HttpError:
+async def _start_of_body(answer: Any) -> bytes:
     body = bytearray()
-    with contextlib.suppress(HttpError, _library().HTTPError):
+    with contextlib.suppress(_library().HTTPError):  # the status says more than its bad end
         async for chunk in answer.aiter_bytes():
             body += chunk[:_ERROR_BODY]
             if len(body) >= _ERROR_BODY:
                 break
-    error = refused(
-        question.method,
-        str(answer.url),
-        answer.status_code,
-        f"{answer.status_code} {answer.reason_phrase}".strip(),
-        bytes(body),
-        retry_after=headers.get("retry-after", ""),
-        repeat=question.repeat,
-    )
-    if isinstance(error, HttpBusyError) and current.attempt >= MOST_ATTEMPTS:
-        why = f"{error.why}, after {current.attempt} attempts"
-        return HttpError(error.method, error.url, error.status, why, start_of(bytes(body)))
-    return error
+    return bytes(body)
 
 
 # --- who carries it out --------------------------------------------------------------------

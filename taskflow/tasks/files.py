@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -22,17 +22,13 @@ def whole_or_not(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise DefinitionError(f"{name!r} cannot be written: no folder {folder!r}; make it first")
-    number, partial = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".part", dir=folder)
-    try:
-        with open(number, "wb") as file:
+    # A letter may be four bytes, and a name no more than 255.
+    partial = os.path.join(folder, f".{name[:50]}.{secrets.token_hex(8)}.part")
+    with open(partial, "xb") as file:
+        try:
             yield file
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, os.path.join(folder, name))
-    except BaseException:
-        os.unlink(partial)
-        raise
-
-
-def _umask() -> int:
-    os.umask(mask := os.umask(0o077))
-    return mask
+            file.close()  # what a full disk refuses is refused here
+            os.replace(partial, os.path.join(folder, name))
+        except BaseException:
+            os.unlink(partial)
+            raise

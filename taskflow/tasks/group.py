@@ -16,8 +16,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Sequence
 
 #: A signal that asks, as SIGTERM does, is for the command: the keeper stays.
 _KEEPER: Final = ("/bin/sh", "-c", "trap '' HUP INT TERM; read _; kill -KILL 0")
@@ -37,25 +36,10 @@ class Group:
         )
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(
-        self,
-        command: Sequence[str | bytes],
-        *,
-        stdin: Any,
-        stdout: Any,
-        cwd: str | os.PathLike[str] | None,
-        env: Mapping[str, str],
-    ) -> subprocess.Popen[bytes]:
-        """Start the command; its stderr, and its stdout if that is `PIPE`, are to be read."""
+    def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start the command, with options as `subprocess.Popen` takes them."""
         self.process = subprocess.Popen(
-            command,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=env,
-            bufsize=0,
-            process_group=self._keeper.pid,
+            command, bufsize=0, process_group=self._keeper.pid, **options
         )
         return self.process
 
@@ -72,12 +56,7 @@ class Group:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._signal(signal.SIGKILL)
         for process in (self.process, self._keeper):
             if process is not None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping  # noqa: TC003 - a task'
 from dataclasses import replace
 from typing import Any, Final, ParamSpec, TypedDict, TypeVar, Unpack
 
-from taskflow.authoring.options import near
+from taskflow.authoring.advice import near
 from taskflow.authoring.task import Task, task
 from taskflow.errors import DefinitionError
 from taskflow.policies import Duration, seconds
@@ -54,9 +54,9 @@ class Options(TypedDict, total=False):
 
     `params` for the query, `headers`, `auth=(user, password)`, `json` (anything) or `data` (text,
     bytes, or a mapping for a form) as the body. `timeout` bounds all of it (1 minute; of a
-    download 1 hour), `connect_timeout` the connection (10 s), `read_timeout` the time between two
-    pieces (30 s), `max_bytes` the decoded body (50 MB; of a download 10 GB). `redirects=False`
-    takes a redirection as the answer; `ok_statuses` are those that raise nothing (200 to 299).
+    download 1 hour), `read_timeout` the time between two pieces (30 s), `max_bytes` the decoded
+    body (50 MB; of a download 10 GB). `redirects=False` takes a redirection as the answer;
+    `ok_statuses` are those that raise nothing (200 to 299).
     """
 
     params: Mapping[str, Any] | None
@@ -65,7 +65,6 @@ class Options(TypedDict, total=False):
     json: Any
     data: str | bytes | Mapping[str, Any] | None
     timeout: Duration
-    connect_timeout: Duration
     read_timeout: Duration
     max_bytes: int
     redirects: bool
@@ -139,7 +138,6 @@ async def async_download(
 
 _DEFAULTS: Final = Options(
     timeout=60,
-    connect_timeout=10,
     read_timeout=30,
     max_bytes=50_000_000,
     redirects=True,
@@ -152,22 +150,20 @@ def _question(method: str, url: str, options: Options) -> Question:
     known = Options.__annotations__
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise DefinitionError(f"a request has no option {unknown[0]!r}{near(unknown[0], known)}")
+        meant = near(unknown[0], known, repr)
+        raise DefinitionError(f"a request has no option {unknown[0]!r}{meant}")
     told: Options = {**_DEFAULTS, **options}
-    data = told.get("data")
-    if data is not None and told.get("json") is not None:
+    data, json = told.get("data"), told.get("json")
+    if data is not None and json is not None:
         raise DefinitionError("a request has one body: give json= or data=, not both")
+    body = "content" if isinstance(data, (str, bytes)) else "data"
     return Question(
         method=method.upper(),
         url=url,
-        params=told.get("params"),
         headers=dict(told.get("headers") or {}),
-        content=data if isinstance(data, (str, bytes)) else None,
-        form=None if isinstance(data, (str, bytes)) else data,
-        json=told.get("json"),
+        parts={"params": told.get("params"), "json": json, body: data},
         auth=told.get("auth"),
         timeout=seconds(told["timeout"]),
-        connect_timeout=seconds(told["connect_timeout"]),
         read_timeout=seconds(told["read_timeout"]),
         max_bytes=told["max_bytes"],
         redirects=told["redirects"],

@@ -19,12 +19,12 @@ import contextlib
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence  # noqa: TC003 - a task's types are read
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.task import task
@@ -36,6 +36,7 @@ from taskflow.tasks.streams import Stream, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from subprocess import Popen
 
 #: What runs a command that is a text.
 BASH: Final = ("bash", "-e", "-o", "pipefail", "-c")
@@ -44,6 +45,11 @@ GRACE_SECONDS: Final = 3.0
 #: As much of stderr is kept.
 _ERRORS_KEPT: Final = 64 * 1024
 _LAST_LINES: Final = 10
+#: Signals of which there is more to say than their names.
+_SAID: Final[dict[int, str]] = {
+    signal.SIGKILL: "killed from outside, or by the kernel because memory ran out",
+    signal.SIGPIPE: "what read its output, such as head, had enough; if so, ok_codes=(0, 141)",
+}
 
 Argument = str | int | float | os.PathLike[str]
 
@@ -91,11 +97,6 @@ class ShellError(TaskError):
         last = "".join(f"\n  | {line}" for line in self.last.splitlines())
         return f"{self.command}\n  {self.why}{last}"
 
-    @property
-    def signal(self) -> str | None:
-        """The name of the signal that ended the command, such as `SIGSEGV`."""
-        return None if self.code is None or self.code >= 0 else _signal(-self.code)
-
 
 @task
 def shell(
@@ -133,7 +134,9 @@ def shell(
     out, err = Stream(_saying("stdout"), keep), Stream(_saying("stderr"), _ERRORS_KEPT)
     with _stdin(input) as stdin, _stdout(output) as stdout, Group() as group:
         try:
-            process = group.start(argv, stdin=stdin, stdout=stdout, cwd=cwd, env=_environment(env))
+            process = group.start(
+                argv, stdin=stdin, stdout=stdout, stderr=PIPE, cwd=cwd, env=_environment(env)
+            )
         except (OSError, ValueError) as error:
             raise ShellError(shown, None, _not_started(argv[0], cwd, error)) from error
         streams = [(process.stdout, out), (process.stderr, err)]
@@ -152,11 +155,6 @@ def shell(
     return ShellResult(code, out.kept, _text(err.kept, err.left_out), took, out.left_out)
 
 
-def quote(value: Argument) -> str:
-    """A value as one word of a shell's language, for texts put together from parts."""
-    return shlex.quote(_word(value))
-
-
 # --- what a command is given ---------------------------------------------------------------
 
 
@@ -166,7 +164,8 @@ def _argv(command: Any, values: Sequence[Any]) -> tuple[list[str], str]:
     if isinstance(command, str):
         if not command.strip():
             raise DefinitionError('shell was given an empty command; write shell("make all")')
-        return [*BASH, command, "bash", *words], _shortened(" ".join([command, *map(quote, words)]))
+        shown = " ".join([command, *map(shlex.quote, words)])
+        return [*BASH, command, "bash", *words], _shortened(shown)
     if not isinstance(command, (list, tuple)) or not command:
         raise DefinitionError(
             f'shell takes a text or a list of words, not {command!r}: shell("ls -l") or '
@@ -202,7 +201,7 @@ def _environment(changes: Mapping[str, Any] | None) -> dict[str, str]:
 def _stdin(given: Any) -> Iterator[Any]:
     """Where stdin reads: a file, so that no size of input can block anybody."""
     if given is None:
-        yield subprocess.DEVNULL
+        yield DEVNULL
     elif isinstance(given, os.PathLike):
         with open(given, "rb") as file:
             yield file
@@ -217,7 +216,7 @@ def _stdin(given: Any) -> Iterator[Any]:
 def _stdout(path: Any) -> Iterator[Any]:
     """Where stdout goes: to us, or to a file that bears its name only when all is well."""
     if path is None:
-        yield subprocess.PIPE
+        yield PIPE
         return
     with whole_or_not(path) as file:
         yield file
@@ -231,18 +230,13 @@ def _saying(name: str) -> Any:
 
     def say(text: str) -> None:
         stream = getattr(sys, name)
-        if stream is None:
-            return
-        try:
-            stream.write(text)
-        except UnicodeEncodeError:  # the stream of a terminal that knows no such letters
-            stream.write(text.encode("ascii", "backslashreplace").decode())
+        stream.write(text)
         stream.flush()
 
     return say
 
 
-def _end(group: Group, process: subprocess.Popen[bytes], streams: list[Any]) -> None:
+def _end(group: Group, process: Popen[bytes], streams: list[Any]) -> None:
     """Ask the command to end, and pass on its last words; what stays is killed with the group."""
     group.ask_to_end()
     with contextlib.suppress(TimeoutError):
@@ -267,31 +261,24 @@ def _shortened(text: str, limit: int = 500) -> str:
 def _why(code: int) -> str:
     """An exit code in words."""
     if code < 0:
-        return f"was ended by {_signal(-code)} ({_described(-code)})"
+        return f"was ended by {_signal(-code)}"
     if code == 127:
         return "exit code 127: a command was not found; install it, or give env={'PATH': ...}"
     if code == 126:
         return "exit code 126: a command is not executable; chmod +x it, or name its interpreter"
     if 128 < code <= 128 + signal.NSIG:
-        return (
-            f"exit code {code}: {_signal(code - 128)} ended a part of it ({_described(code - 128)})"
-        )
+        return f"exit code {code}: {_signal(code - 128)}, ended a part of it"
     return f"exit code {code}"
 
 
 def _signal(number: int) -> str:
+    """The name of a signal, and what it means."""
     try:
-        return signal.Signals(number).name
-    except ValueError:
+        name = signal.Signals(number).name
+    except ValueError:  # one of those that have only a number
         return f"signal {number}"
-
-
-def _described(number: int) -> str:
-    if number == signal.SIGKILL:
-        return "killed from outside, or by the kernel because memory ran out"
-    if number == signal.SIGPIPE:
-        return "what read its output, such as head, had enough; if that is fine: ok_codes=(0, 141)"
-    return (signal.strsignal(number) or "unknown").lower()
+    said = _SAID.get(number) or (signal.strsignal(number) or "unknown").lower()
+    return f"{name} ({said})"
 
 
 def _not_started(program: str, cwd: Any, error: Exception) -> str:
@@ -302,6 +289,4 @@ def _not_started(program: str, cwd: Any, error: Exception) -> str:
             f"could not be started: there is no program {program!r}; install it, give its full "
             "path, or write the command as a text for bash"
         )
-    if isinstance(error, OSError) and error.strerror == "Argument list too long":
-        return "could not be started: its words are too long; give them by input= or in a file"
     return f"could not be started: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import re
 import selectors
@@ -75,11 +76,13 @@ def follow(
             if file is not None and not file.closed:
                 selector.register(file, selectors.EVENT_READ, stream)
         while process.poll() is None:
-            _check(deadline)
+            if time.monotonic() > deadline:
+                raise TimeoutError
             if selector.get_map():
                 _read(selector, POLL_SECONDS)
             else:
-                _wait(process, POLL_SECONDS)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_SECONDS)
         for _ in range(_LAST_READS):  # what it wrote itself lies in the pipe and is soon read
             if not _read(selector, 0):
                 break
@@ -99,15 +102,3 @@ def _read(selector: selectors.BaseSelector, timeout: float) -> bool:
         else:
             selector.unregister(key.fileobj)
     return bool(ready)
-
-
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> None:
-    try:
-        process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _check(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise TimeoutError

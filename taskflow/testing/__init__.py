@@ -15,8 +15,6 @@ the same without pytest. In both, time passes only on a `FakeClock`: what would 
 """
 
 from taskflow.testing.asserting import (
-    assert_all_ended,
-    assert_before,
     assert_failed,
     assert_not_ran,
     assert_ran,
@@ -24,7 +22,6 @@ from taskflow.testing.asserting import (
     assert_skipped,
     assert_state,
     assert_succeeded,
-    attempts,
 )
 from taskflow.testing.clock import FakeClock
 from taskflow.testing.harness import Harness, TestedRun
@@ -40,8 +37,6 @@ __all__ = [
     "StubCall",
     "TaskRun",
     "TestedRun",
-    "assert_all_ended",
-    "assert_before",
     "assert_failed",
     "assert_not_ran",
     "assert_ran",
@@ -49,7 +44,6 @@ __all__ = [
     "assert_skipped",
     "assert_state",
     "assert_succeeded",
-    "attempts",
     "spy",
     "stub",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -44,15 +45,12 @@ class FakeClock(Stays):
         self._epoch = START
         self._changed = threading.Condition()
         self._numbers = itertools.count(1)
-        self._seats: dict[int, int] = {}  # who may move the time, by how many executors
+        self._seats: Counter[int] = Counter()  # who may move the time, by how many executors
         self._asleep: dict[int, tuple[float, SimpleQueue[None]]] = {}
         self._mine = threading.local()
         self._owner = threading.get_ident()
         if start is not None:
             self.set(start)
-
-    def __repr__(self) -> str:
-        return f"<clock at {self.utc.isoformat()}, {self.time:g} s after its start>"
 
     # --- what an engine asks ---
 
@@ -133,15 +131,13 @@ class FakeClock(Stays):
         # A run that a body starts in its own thread goes on while the body waits for it.
         seat: int = getattr(self._mine, "seat", 0) or next(self._numbers)
         with self._changed:
-            self._seats[seat] = self._seats.get(seat, 0) + 1
+            self._seats[seat] += 1
         return seat
 
     def leave(self, seat: int) -> None:
         """A run has ended."""
         with self._changed:
-            self._seats[seat] -= 1
-            if not self._seats[seat]:
-                del self._seats[seat]
+            self._seats -= Counter((seat,))
             self._skip()
             self._changed.notify_all()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, Protocol
+from queue import Empty
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Ended
 from taskflow.events import SUCCEEDED
@@ -18,18 +18,8 @@ if TYPE_CHECKING:
     from taskflow.call import Outcome, Report, Setup
     from taskflow.testing.clock import FakeClock
 
-
 #: Bodies that are reported together, at most.
 AT_ONCE: Final = 100
-
-
-class Reads(Protocol):
-    """The iterator of a map, which is read in a thread of its own."""
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether elements are on their way."""
-        ...
 
 
 class VirtualExecutor(InlineExecutor):
@@ -42,12 +32,10 @@ class VirtualExecutor(InlineExecutor):
 
     name = "virtual"
 
-    def __init__(self, clock: FakeClock, readers: Sequence[Reads] = ()) -> None:
+    def __init__(self, clock: FakeClock, iterators: Sequence[Any] = ()) -> None:
         super().__init__()
         self._clock = clock
-        self._readers = readers
-        # Rung by whoever wakes this run: the clock, another thread, a signal handler.
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._iterators = iterators
         self._seat = clock.enter()
         # Also when it is never started: a seat that nobody leaves would stop the time.
         self._leave = weakref.finalize(self, clock.leave, self._seat)
@@ -64,9 +52,9 @@ class VirtualExecutor(InlineExecutor):
             self._pass(timeout)
         with contextlib.suppress(Empty):
             while True:
-                self._bell.get_nowait()
+                self._wakes.get_nowait()
         outcomes: list[Outcome] = []
-        while self._queue and len(outcomes) < AT_ONCE and self._bell.empty():
+        while self._queue and len(outcomes) < AT_ONCE and self._wakes.empty():
             began = self._clock.monotonic()
             with self._clock.seated(self._seat):
                 outcome = self._next()
@@ -80,14 +68,10 @@ class VirtualExecutor(InlineExecutor):
         return [*reports, Ended(0, outcomes)] if outcomes else reports
 
     def _pass(self, timeout: float | None) -> None:
-        if timeout is None or any(reader.is_reading for reader in self._readers):
-            self._bell.get()  # something is on its way that takes no time on the clock
+        if timeout is None or any(each.is_reading for each in self._iterators):
+            self._wakes.get()  # something is on its way that takes no time on the clock
         else:
-            self._clock.sleep(self._seat, timeout, self._bell)
-
-    def wake(self) -> None:
-        """Make `wait` return."""
-        self._bell.put(None)
+            self._clock.sleep(self._seat, timeout, self._wakes)
 
     def _claim(self, batch: int, count: int) -> int:
         return super()._claim(batch, min(count, 1))

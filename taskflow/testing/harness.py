@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from taskflow.authoring.pipeline import Pipeline
-from taskflow.errors import DefinitionError, RunError
+from taskflow.errors import DefinitionError
 from taskflow.store.memory import MemoryStore
 from taskflow.testing.clock import FakeClock
 from taskflow.testing.executor import VirtualExecutor
 from taskflow.testing.history import History, Recorder
 from taskflow.testing.staying import Stays
 from taskflow.testing.stubs import refuse_elsewhere
-from taskflow.world import worlds
+from taskflow.world import World, worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from taskflow.call import Failure
     from taskflow.graph.graph import Graph
     from taskflow.handle import Run
     from taskflow.interfaces import Clock, Executor, Listener, Store
+
+#: Executors for which the inline one of tests stands in.
+_OURS: Final = (None, "inline")
 
 
 class TestedRun(History):
@@ -32,23 +34,14 @@ class TestedRun(History):
     __test__ = False  # pytest takes classes of this name for tests
 
     def __init__(self, handle: Run, recorder: Recorder) -> None:
-        super().__init__(recorder.events, recorder.times)
+        super().__init__(recorder)
         #: The run as `taskflow.start` gives it.
         self.handle = handle
 
     @property
     def value(self) -> Any:
-        """What the pipeline returned; raises `RunFailed` if it did not."""
-        return self.result()
-
-    def result(self) -> Any:
         """What the pipeline returned; raises `RunFailed`, `RunTimedOut` or `RunCancelled`."""
         return self.handle.result()
-
-    @property
-    def failures(self) -> list[Failure]:
-        """What failed and was taken as a value by nobody."""
-        return self.handle.failures
 
     def wait(self, timeout: float | None = None) -> str:
         """Wait for the end of a run in the background, and return its state."""
@@ -59,7 +52,7 @@ class TestedRun(History):
         self.handle.cancel()
 
 
-class Harness(Stays):
+class Harness(Stays, World):
     """Within it, every run that does not ask for another executor is inline and on one clock.
 
     That is also true of runs that the code under test starts by itself. Nothing is shown; the
@@ -100,11 +93,6 @@ class Harness(Stays):
         """Let runs be as they always are."""
         worlds.remove(self)
 
-    def __repr__(self) -> str:
-        return f"<harness of {len(self._recorders)} runs, {self.clock.time:g} s>"
-
-    # --- running ---
-
     def run(self, p: Pipeline[..., Any], /, *args: Any, **params: Any) -> TestedRun:
         """Run a pipeline to its end in this thread; it does not raise because the run failed.
 
@@ -130,11 +118,7 @@ class Harness(Stays):
     @property
     def runs(self) -> list[History]:
         """What happened in each run so far, those started by the code under test included."""
-        return [History(each.events, each.times) for each in self._recorders if each.run_id]
-
-    def history(self, run_id: str) -> History | None:
-        """What happened in one run."""
-        return next((each for each in self.runs if each.id == run_id), None)
+        return [History(each) for each in self._recorders if each.run_id]
 
     def _checked(self, p: Any) -> Pipeline[..., Any]:
         if not isinstance(p, Pipeline):
@@ -163,30 +147,7 @@ class Harness(Stays):
 
     def listeners(self) -> list[Listener]:
         """A recorder for one run."""
-        recorder = Recorder(
-            self.store,
-            self.clock.monotonic,
-            lambda recorder: self._ended(History(recorder.events, recorder.times)),
-        )
+        ended = self._ended
+        recorder = Recorder(self.store, self.clock.monotonic, lambda each: ended(History(each)))
         self._recorders.append(recorder)
         return [recorder]
-
-
-#: Executors for which the inline one of tests stands in.
-_OURS: Final = (None, "inline")
-
-
-def history_of(run: Any) -> History:
-    """What happened in a run, given as whatever stands for it: itself, its handle, error or id."""
-    if isinstance(run, History):
-        return run
-    found = run.run if isinstance(run, RunError) else run
-    ident = found if isinstance(found, str) else getattr(found, "id", None)
-    for world in reversed(worlds):
-        history = world.history(str(ident)) if isinstance(world, Harness) else None
-        if history is not None:
-            return history
-    raise TypeError(
-        f"nothing is known of what happened in {run!r}: give the run that taskflow_run(p, ...) or "
-        "Harness().run(p, ...) returned"
-    )

@@ -14,8 +14,6 @@ from taskflow.events import (
     TaskRetrying,
     TasksEnded,
     TasksPlanned,
-    TasksReturned,
-    TasksStarted,
 )
 
 if TYPE_CHECKING:
@@ -76,51 +74,40 @@ class TaskRun:
     delays: tuple[float, ...] = ()  #: seconds before each further attempt
     error: ErrorReport | None = None
     why: str = ""  #: of a skip, of a cancel, of the last retry
-    first_heard: int = -1  #: the place among the events where an attempt first ended
-    last_heard: int = -1  #: the place where the task run ended
 
     @property
-    def ran(self) -> bool:
-        """Whether its body began at all."""
-        return self.attempts > 0
-
-    @property
-    def began(self) -> float:
-        """When its last attempt began, on the clock of the run."""
-        return round(self.ended - self.seconds, _DECIMALS)
+    def said(self) -> str:
+        """Its error, with the type; else the reason of its end."""
+        return f"{self.error.type}: {self.error.message}" if self.error else self.why
 
     def __str__(self) -> str:
-        said = f": {self.error.line}" if self.error else f": {self.why}" if self.why else ""
+        said = self.error.line if self.error else self.why
         tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
-        return f"{self.label} {self.state}{tries}{said}"
+        return f"{self.label} {self.state}{tries}" + (f": {said}" if said else "")
 
 
 class History:
     """A run as its events tell it; grows with them while the run goes on."""
 
-    def __init__(self, events: Sequence[Event], times: Sequence[float] = ()) -> None:
-        self.events = events
-        self._times = times
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._read = 0
         self._tasks: dict[str, TaskRun] = {}
-        self._planned: list[str] = []
-        self._running: Counter[str] = Counter()
-        self._started: RunStarted | None = None
+        self._names: dict[str, None] = {}  # in the order of the graph
         self._finished: RunEnded | None = None
+        self._pipeline = ""
 
     # --- the run ---
 
     @property
-    def id(self) -> str:
-        """The id of the run."""
-        self._catch_up()
-        return self._started.run_id if self._started else ""
+    def events(self) -> Sequence[Event]:
+        """All that was told of the run, as a listener hears it."""
+        return self._recorder.events
 
     @property
-    def pipeline(self) -> str:
-        """The name of the pipeline."""
-        self._catch_up()
-        return self._started.pipeline if self._started else ""
+    def id(self) -> str:
+        """The id of the run."""
+        return self._recorder.run_id
 
     @property
     def state(self) -> str:
@@ -146,13 +133,7 @@ class History:
     def names(self) -> list[str]:
         """The names of the tasks that the run knows of, in the order of the graph."""
         self._catch_up()
-        return list(dict.fromkeys([*self._planned, *(each.name for each in self._tasks.values())]))
-
-    @property
-    def running(self) -> dict[str, int]:
-        """How many task runs of each name have begun and not ended: none, after a run."""
-        self._catch_up()
-        return dict(+self._running)
+        return list(self._names)
 
     def find(self, task: Any) -> list[TaskRun]:
         """The task runs of a task, or those that a text names.
@@ -172,19 +153,20 @@ class History:
 
     def describe(self) -> str:
         """The run in some lines: what ran, with states, and what failed."""
+        self._catch_up()
         took = f" in {self.seconds:g} s" if self._finished else ""
-        head = f"run {self.id} of {self.pipeline}: {self.state}{took}"
-        why = self._finished.why if self._finished else ""
+        why = f": {self._finished.why}" if self._finished and self._finished.why else ""
+        head = f"run {self.id} of {self._pipeline}: {self.state}{took}{why}"
         width = max(map(len, self.names), default=0)
         rows = [f"  {name:{width}}  {self._states(name)}" for name in self.names]
-        bad = [each for each in self.tasks.values() if each.state in BAD]
-        shown = [f"    {each}" for each in bad[:_SHOWN]]
+        bad = [f"    {each}" for each in self.tasks.values() if each.state in BAD]
         more = [f"    and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-        return "\n".join([f"{head}: {why}" if why else head, *rows, *shown, *more])
+        return "\n".join([head, *rows, *bad[:_SHOWN], *more])
 
     def __repr__(self) -> str:
+        self._catch_up()
         ran = "; ".join(f"{name} {self._states(name)}" for name in self.names)
-        return f"<run of {self.pipeline}: {self.state}; {ran}>"
+        return f"<run of {self._pipeline}: {self.state}; {ran}>"
 
     def _states(self, name: str) -> str:
         counts = Counter(each.state for each in self.tasks.values() if each.name == name)
@@ -199,48 +181,37 @@ class History:
 
     def _catch_up(self) -> None:
         for place in range(self._read, len(self.events)):
-            self._note(place, self.events[place])
+            self._note(self.events[place], self._recorder.times[place])
             self._read = place + 1
 
-    def _note(self, place: int, event: Event) -> None:
+    def _note(self, event: Event, time: float) -> None:
         match event:
             case TasksEnded():
-                self._ended(place, event)
+                self._ended(event, time)
             case TaskRetrying():
-                self._retrying(place, event)
-            case TasksStarted():
-                self._running[event.name] += event.count
-            case TasksReturned():
-                self._running[event.name] -= event.count
+                self._retrying(event)
             case TasksPlanned():
-                self._planned.append(event.name)
+                self._names[event.name] = None
             case RunStarted():
-                self._started = event
+                self._pipeline = event.pipeline
             case RunEnded():
                 self._finished = event
 
-    def _ended(self, place: int, event: TasksEnded) -> None:
-        if event.running:
-            self._running[event.name] -= event.count
+    def _ended(self, event: TasksEnded, time: float) -> None:
         # What only joins tasks has no name; with a count of 0 a map failed beside its elements.
-        if not event.name:
-            return
-        for key in _keys(event):
+        for key in _keys(event) if event.name else ():
             known = self._known(key, event.name)
             self._tasks[known.label] = replace(
                 known,
                 state=event.state,
                 attempts=known.attempts + event.running,
                 seconds=event.seconds / max(1, event.count),
-                ended=self._times[place] if self._times else 0.0,
+                ended=time,
                 error=event.error,
                 why=event.why,
-                first_heard=place if known.first_heard < 0 else known.first_heard,
-                last_heard=place,
             )
 
-    def _retrying(self, place: int, event: TaskRetrying) -> None:
-        self._running[event.name] -= event.running
+    def _retrying(self, event: TaskRetrying) -> None:
         known = self._known(event.key, event.name)
         self._tasks[known.label] = replace(
             known,
@@ -248,11 +219,11 @@ class History:
             attempts=known.attempts + 1,
             delays=(*known.delays, event.delay),
             why=event.why,
-            first_heard=place if known.first_heard < 0 else known.first_heard,
         )
 
     def _known(self, key: str, name: str) -> TaskRun:
-        label = key.removeprefix(f"{self._started.pipeline}/") if self._started else key
+        self._names[name] = None
+        label = key.removeprefix(f"{self._pipeline}/")
         return self._tasks.get(label) or TaskRun(key, label, name)
 
 

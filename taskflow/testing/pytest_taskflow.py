@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from taskflow.interfaces import Store
-    from taskflow.testing import FakeClock, Harness, History, Stub, TestedRun
+    from taskflow.testing import FakeClock, Harness, History, TestedRun
 
 #: Runs of one test whose course is shown when it fails.
 _SHOWN = 5
@@ -22,7 +22,10 @@ _SHOWN = 5
 
 @pytest.fixture
 def taskflow_harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
-    """All runs of this test are inline and skip what they would wait for; see `Harness`."""
+    """All runs of this test are inline and skip what they would wait for; see `Harness`.
+
+    `taskflow_harness.runs` are those so far, started by the code under test or by the test.
+    """
     from taskflow.testing import Harness
 
     shown: list[str] = []
@@ -63,12 +66,6 @@ def taskflow_start(taskflow_harness: Harness) -> Iterator[Callable[..., TestedRu
 
 
 @pytest.fixture
-def taskflow_runs(taskflow_harness: Harness) -> Callable[[], list[History]]:
-    """All runs of this test so far, those that the code under test started included."""
-    return lambda: taskflow_harness.runs
-
-
-@pytest.fixture
 def taskflow_clock(taskflow_harness: Harness) -> FakeClock:
     """The clock of the runs of this test; `taskflow_clock.advance("1h")` moves it."""
     return taskflow_harness.clock
@@ -78,15 +75,3 @@ def taskflow_clock(taskflow_harness: Harness) -> FakeClock:
 def taskflow_store(taskflow_harness: Harness) -> Store:
     """A store in memory that keeps the events of all runs of this test."""
     return taskflow_harness.store
-
-
-@pytest.fixture
-def taskflow_stub(taskflow_harness: Harness) -> Iterator[Callable[..., Stub]]:
-    """Stub a task until the end of the test: `taskflow_stub(fetch, returns="<html>")`."""
-    del taskflow_harness  # asked for so that the runs of this test are within reach of stubs
-    from contextlib import ExitStack
-
-    from taskflow.testing import stub
-
-    with ExitStack() as stack:
-        yield lambda task, **answers: stack.enter_context(stub(task, **answers))

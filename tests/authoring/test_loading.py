@@ -150,14 +150,6 @@ def test_a_file_that_exits_is_told_how_to_stay(write):
         load(write("scrape.py", "import sys\nsys.exit(0)\n"))
 
 
-def test_a_file_that_hides_an_installed_module_is_told_so_when_it_breaks(write):
-    """`numpy.py` imports itself in place of numpy."""
-    write("installed/numbers_of.py", "pi = 3\n")
-    sys.path.append("installed")
-    with pytest.raises(LoadError, match=r"hides the installed module at .*installed.numbers_of"):
-        load(write("numbers_of.py", "import numbers_of\nnumbers_of.pi\n"))
-
-
 def test_a_run_in_a_file_ends_its_import_there(write, capsys):
     """A file that is also a program is not run by those who only read it."""
     module = load(

@@ -228,20 +228,6 @@ def test_each_thread_has_its_own_if_asked_to_and_closes_it_itself():
     assert not resources.is_open(None)
 
 
-def test_a_thread_can_close_its_own_before_it_ends():
-    """`close_thread` is for threads that live on."""
-    seen = []
-
-    @resource(per="thread")
-    def db():
-        yield
-        seen.append("closed")
-
-    db()
-    resources.close_thread()
-    assert seen == ["closed"]
-
-
 def test_resources_that_need_each_other_are_an_error_and_no_deadlock():
     """Whoever asks first, and in however many threads."""
 
@@ -429,6 +415,25 @@ def test_async_failures_are_shared_and_tried_again():
     assert len(tries) == 2
 
 
+@pytest.mark.parametrize("ending", [asyncio.CancelledError, SystemExit, KeyboardInterrupt])
+def test_an_async_one_that_leaves_while_opening_is_opened_once_and_said_to_fail(ending):
+    """Neither tried for ever nor the end of the loop: who asked gets an error that names it."""
+    opened = []
+
+    @resource
+    async def leaving():
+        opened.append(1)
+        raise ending
+        yield
+
+    async def main():
+        return await asyncio.gather(leaving(), leaving(), return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert len(opened) == 1
+    assert all("leaving could not be opened" in str(error) for error in errors)
+
+
 def test_an_async_one_that_raises_while_closing_is_said(capsys):
     """The others are closed all the same."""
 
@@ -490,15 +495,8 @@ def test_what_is_no_function_is_refused(wrong, why):
         resource(wrong)
 
 
-def test_methods_and_wrong_options_are_refused():
-    """A resource has no instance of a class to belong to; `per` has two values, async none."""
-    with pytest.raises(DefinitionError, match="not a method"):
-
-        class Store:
-            @resource
-            def db(self):
-                yield 1
-
+def test_wrong_options_are_refused():
+    """`per` has two values, async none."""
     with pytest.raises(DefinitionError, match="write per='process' or per='thread'"):
         resource(per="core")(lambda: 1)
     with pytest.raises(DefinitionError, match="leave per= out"):

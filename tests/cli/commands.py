@@ -7,8 +7,16 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def in_a_ring(*values: Any) -> Any:
+    """A case that is much like another one: it waits for the run of all tests."""
+    return pytest.param(*values, marks=pytest.mark.ring_programs)
 
 
 class Folder:

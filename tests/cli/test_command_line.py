@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import ROOT
+from commands import ROOT, in_a_ring
 
 from taskflow.cli.main import COMMANDS
 
@@ -44,6 +44,7 @@ def test_help_loads_no_more_than_it_shows():
     assert loaded & unwanted == set()
 
 
+@pytest.mark.ring_programs
 def test_the_version_is_shown(folder):
     """Installed or not."""
     result = folder.taskflow("--version")
@@ -52,7 +53,14 @@ def test_the_version_is_shown(folder):
 
 
 @pytest.mark.parametrize(
-    "args", [["rnu"], ["--nonsense"], [], ["run"], ["run", "--workers", "0", "x.py"]]
+    "args",
+    [
+        ["rnu"],
+        ["run", "--workers", "0", "x.py"],
+        in_a_ring(["--nonsense"]),
+        in_a_ring([]),
+        in_a_ring(["run"]),
+    ],
 )
 def test_bad_usage_ends_with_2(folder, args):
     """And says so on standard error."""
@@ -62,6 +70,7 @@ def test_bad_usage_ends_with_2(folder, args):
     assert result.stdout == ""
 
 
+@pytest.mark.ring_programs
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from commands import in_a_ring
 
 FLOW = """
 from taskflow import pipeline, task
@@ -36,6 +37,7 @@ def test_the_graph_is_printed_without_a_file(folder, scrape):
     assert "fetch" in result.stdout
 
 
+@pytest.mark.ring_programs
 def test_parameters_that_are_not_given_are_inputs(folder, scrape):
     """A required parameter need not be given for a drawing."""
     without = folder.taskflow("graph", scrape)
@@ -44,6 +46,7 @@ def test_parameters_that_are_not_given_are_inputs(folder, scrape):
     assert without.stdout != given.stdout
 
 
+@pytest.mark.ring_programs
 def test_a_dot_file_needs_no_program(folder, scrape):
     """Before FILE or after it, the option is the command's."""
     for args in (["-o", "a.dot", scrape], [scrape, "-o", "a.dot"]):
@@ -54,7 +57,7 @@ def test_a_dot_file_needs_no_program(folder, scrape):
         (folder.path / "a.dot").unlink()
 
 
-@pytest.mark.parametrize(("suffix", "begins"), [("svg", "<"), ("mmd", "flowchart")])
+@pytest.mark.parametrize(("suffix", "begins"), [("svg", "<"), in_a_ring("mmd", "flowchart")])
 def test_svg_and_mermaid_need_no_program(folder, scrape, suffix, begins):
     """They are written here; for a dark page, if wanted."""
     name = f"a.{suffix}"
@@ -63,6 +66,7 @@ def test_svg_and_mermaid_need_no_program(folder, scrape, suffix, begins):
     assert begins in (folder.path / name).read_text()[:200]
 
 
+@pytest.mark.ring_programs
 def test_without_dot_the_message_says_how_to_get_it(folder, scrape):
     """For the systems that people have; to choose another format is the user's to do."""
     result = folder.taskflow("graph", "-o", "a.pdf", scrape, PATH="/nowhere")
@@ -71,6 +75,7 @@ def test_without_dot_the_message_says_how_to_get_it(folder, scrape):
         assert way in result.stderr
 
 
+@pytest.mark.ring_programs
 def test_a_value_that_the_body_needs_is_asked_for_as_an_option(folder):
     """In words of the command line, not as a call in Python."""
     text = """
@@ -106,9 +111,9 @@ def test_a_picture_is_drawn(folder, scrape, suffix, magic):
     ("args", "message"),
     [
         (["-o", "a.jpg", "scrape.py"], "'a.jpg' has to end in one of"),
-        (["-o", "nowhere/a.dot", "scrape.py"], "cannot write nowhere/a.dot: No such file"),
-        (["scrape.py", "--ulr", "x"], "did you mean url?"),
-        (["missing.py"], "there is no file missing.py"),
+        in_a_ring(["-o", "nowhere/a.dot", "scrape.py"], "cannot write nowhere/a.dot: No such file"),
+        in_a_ring(["scrape.py", "--ulr", "x"], "did you mean url?"),
+        in_a_ring(["missing.py"], "there is no file missing.py"),
     ],
 )
 def test_what_cannot_be_drawn_ends_with_2(folder, scrape, args, message):

@@ -119,6 +119,7 @@ def test_the_page_says_what_a_pipeline_takes(folder, flow):
     assert result.stdout[: len(PAGE)] == PAGE
 
 
+@pytest.mark.ring_programs
 def test_an_option_that_a_parameter_hides_is_told_of(folder, flow):
     """`--workers` after FILE is the parameter of that name."""
     page = folder.taskflow("run", flow, "--help", COLUMNS="120").stdout
@@ -129,6 +130,7 @@ def test_an_option_that_a_parameter_hides_is_told_of(folder, flow):
     assert options.count("(before FILE") == 1
 
 
+@pytest.mark.ring_programs
 @pytest.mark.parametrize("columns", [30, 60, 100, 250])
 def test_the_page_fits_the_terminal(folder, flow, columns):
     """No line is longer, but for what cannot be broken; none is longer than is pleasant."""
@@ -137,11 +139,13 @@ def test_the_page_fits_the_terminal(folder, flow, columns):
     assert widest <= max(52, min(columns, 100))
 
 
+@pytest.mark.ring_programs
 def test_colours_are_for_terminals_only(folder, flow):
     """A page that is piped on, or wanted without, is plain text."""
     assert "\x1b" not in folder.taskflow("run", flow, "--help").stdout
 
 
+@pytest.mark.ring_programs
 def test_a_pipeline_without_parameters_has_a_page_too(folder):
     """With what it does, and the options of the command."""
     name = folder.write("p.py", "from taskflow import pipeline\n\n@pipeline\ndef p(): ...\n")

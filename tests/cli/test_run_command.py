@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import in_a_ring
 
 HELLO = '''
 from taskflow import pipeline, task
@@ -59,7 +60,7 @@ def shop(folder):
     return folder.write("shop.py", FAILING)
 
 
-@pytest.mark.parametrize("executor", ["processes", "inline"])
+@pytest.mark.parametrize("executor", ["processes", in_a_ring("inline")])
 def test_the_value_is_all_there_is_on_standard_output(folder, hello, executor):
     """Progress and what tasks print go to standard error, so the value can be piped on."""
     result = folder.taskflow("run", "--executor", executor, hello, "--name", "Zoë", "--times", "2")
@@ -69,6 +70,7 @@ def test_the_value_is_all_there_is_on_standard_output(folder, hello, executor):
     assert "succeeded in" in result.stderr
 
 
+@pytest.mark.ring_programs
 def test_no_value_prints_nothing(folder):
     """None is no value."""
     name = folder.write("quiet.py", "from taskflow import pipeline\n\n@pipeline\ndef p(): ...\n")
@@ -76,6 +78,7 @@ def test_no_value_prints_nothing(folder):
     assert (result.returncode, result.stdout) == (0, "")
 
 
+@pytest.mark.ring_programs
 def test_what_a_file_prints_on_import_is_kept_out_of_the_data(folder):
     """Standard output holds the value and nothing else."""
     name = folder.write("loud.py", f"print('imported'){HELLO}")
@@ -84,6 +87,7 @@ def test_what_a_file_prints_on_import_is_kept_out_of_the_data(folder):
     assert "imported" in result.stderr
 
 
+@pytest.mark.ring_programs
 def test_progress_is_a_line_for_each_name_where_nobody_watches(folder, hello):
     """The names appear in the order of the pipeline."""
     lines = folder.taskflow("run", hello).stderr.split("\n")
@@ -94,6 +98,7 @@ def test_progress_is_a_line_for_each_name_where_nobody_watches(folder, hello):
     ]
 
 
+@pytest.mark.ring_programs
 def test_progress_can_be_hidden(folder, hello):
     """What is left is what tasks print."""
     result = folder.taskflow("run", "--no-progress", hello)
@@ -128,6 +133,7 @@ def test_json_is_one_event_a_line_and_ends_with_the_value(folder, hello):
     assert events[-1]["counts"] == {"succeeded": 2}
 
 
+@pytest.mark.ring_programs
 def test_options_after_the_file_are_taken_unless_a_parameter_has_their_name(folder, hello):
     """`--workers` belongs to this pipeline, `--json` to the command."""
     result = folder.taskflow("run", hello, "--workers", "7", "--json", "--name", "x")
@@ -136,12 +142,14 @@ def test_options_after_the_file_are_taken_unless_a_parameter_has_their_name(fold
     assert started["params"] == {"name": "x", "times": 1, "workers": 7}
 
 
+@pytest.mark.ring_programs
 def test_workers_before_the_file_are_those_of_the_run(folder, hello):
     """Whatever the pipeline's parameters are called."""
     result = folder.taskflow("run", "--workers", "1", "--json", hello)
     assert json.loads(result.stdout.splitlines()[0])["slots"] == 1
 
 
+@pytest.mark.ring_programs
 def test_help_after_the_file_is_that_of_the_pipeline(folder, hello):
     """Its docstring, its parameters with types and defaults; nothing runs."""
     result = folder.taskflow("run", hello, "--help")
@@ -156,14 +164,14 @@ def test_help_after_the_file_is_that_of_the_pipeline(folder, hello):
     ("args", "message"),
     [
         (["hello.py", "--times", "x"], "parameter times: expected int, got 'x'"),
-        (["hello.py", "--nmae", "x"], "did you mean name?"),
-        (["hello.py", "--executro", "x"], "executro: unknown; did you mean --executor?"),
-        (["hello.py", "--params"], "option --params is given without a value"),
-        (["hello.py:helo"], "has no pipeline 'helo'; did you mean hello?"),
+        in_a_ring(["hello.py", "--nmae", "x"], "did you mean name?"),
+        in_a_ring(["hello.py", "--executro", "x"], "executro: unknown; did you mean --executor?"),
+        in_a_ring(["hello.py", "--params"], "option --params is given without a value"),
+        in_a_ring(["hello.py:helo"], "has no pipeline 'helo'; did you mean hello?"),
         (["helo.py"], "did you mean hello.py?"),
-        (["broken.py"], "ModuleNotFoundError: No module named 'surely_not_installed'"),
-        (["body.py"], 'File "body.py", line 5, in p\n    1 / 0'),
-        (["--timeout", "5x", "hello.py"], "'5x' is not a duration"),
+        in_a_ring(["broken.py"], "ModuleNotFoundError: No module named 'surely_not_installed'"),
+        in_a_ring(["body.py"], 'File "body.py", line 5, in p\n    1 / 0'),
+        in_a_ring(["--timeout", "5x", "hello.py"], "'5x' is not a duration"),
     ],
 )
 def test_what_cannot_be_used_ends_with_2(folder, hello, args, message):
@@ -177,6 +185,7 @@ def test_what_cannot_be_used_ends_with_2(folder, hello, args, message):
     assert result.stdout == ""
 
 
+@pytest.mark.ring_programs
 def test_a_run_that_takes_too_long_ends_with_4(folder):
     """`--timeout` is for the whole run."""
     text = """
@@ -224,6 +233,7 @@ def test_ctrl_c_ends_with_130(folder):
     assert "cancelled in" in rest
 
 
+@pytest.mark.ring_programs
 def test_a_reader_that_goes_away_is_no_error(folder):
     """`taskflow run ... | head -1` ends without a traceback."""
     text = "from taskflow import pipeline\n\n@pipeline\ndef big(): return 'x\\n' * 1_000_000\n"
@@ -239,6 +249,7 @@ def test_a_reader_that_goes_away_is_no_error(folder):
     assert "Error" not in told
 
 
+@pytest.mark.ring_programs
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_reader_that_went_away_has_a_code_of_its_own(folder, hello, options):
     """That of SIGPIPE, not that of a failed run; and nothing is said of listeners or pipes."""
@@ -258,6 +269,7 @@ def test_a_reader_that_went_away_has_a_code_of_its_own(folder, hello, options):
     assert result.stderr.rstrip().split("\n")[-1].startswith("succeeded in ")
 
 
+@pytest.mark.ring_programs
 def test_a_script_that_runs_itself_can_be_run_by_the_command(folder):
     """The run at its end is not run a second time; it is said once."""
     text = HELLO + "\nimport taskflow\nprint(taskflow.run(hello, name='script'))\n"

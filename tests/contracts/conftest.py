@@ -38,9 +38,14 @@ WIDE = {
 LANES = {**SERIAL, **WIDE}
 #: These run the same steps as others that are here: what all lanes promise is looked at in a ring.
 ALIKE = ("threads-processes", "threads-async", "processes-threads")
-MOST = [
-    pytest.param(name, marks=pytest.mark.ring_long) if name in ALIKE else name for name in LANES
-]
+
+
+def most(lanes):
+    """The names of lanes as parameters, those that are like others in a ring."""
+    ring = pytest.mark.ring_long
+    return [pytest.param(name, marks=ring) if name in ALIKE else name for name in lanes]
+
+
 KILLABLE = {name: LANES[name] for name in ("processes", "processes-threads", "processes-async")}
 EXECUTORS = {
     "inline": InlineExecutor,
@@ -55,37 +60,37 @@ def _driven(lane, folder):
     executor.stop()
 
 
-@pytest.fixture(scope="module", params=MOST)
+@pytest.fixture(scope="module", params=most(LANES))
 def driver(request, tmp_path_factory):
     """One slot of each kind for all tests of a module."""
     yield from _driven(LANES[request.param], tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(scope="module", params=SERIAL)
+@pytest.fixture(scope="module", params=most(SERIAL))
 def serial(request, tmp_path_factory):
     """One slot of each kind that runs its calls one after another."""
     yield from _driven(SERIAL[request.param], tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(scope="module", params=WIDE)
+@pytest.fixture(scope="module", params=most(WIDE))
 def wide(request, tmp_path_factory):
     """One slot of each kind that runs many bodies side by side."""
     yield from _driven(WIDE[request.param], tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(scope="module", params=KILLABLE)
+@pytest.fixture(scope="module", params=most(KILLABLE))
 def killable(request, tmp_path_factory):
     """One slot of each kind that can be ended against its will."""
     yield from _driven(KILLABLE[request.param], tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(params=MOST)
+@pytest.fixture(params=most(LANES))
 def fresh(request, tmp_path):
     """One slot of each kind for one test alone."""
     yield from _driven(LANES[request.param], tmp_path)
 
 
-@pytest.fixture(params=KILLABLE)
+@pytest.fixture(params=most(KILLABLE))
 def fresh_killable(request, tmp_path):
     """One slot of each kind that can be ended against its will, for one test alone."""
     yield from _driven(KILLABLE[request.param], tmp_path)

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from taskflow.call import ASK_KEYS
+from taskflow.call import ASK_KEYS, Started
 from taskflow.errors import Skip
 from taskflow.executors.keys import KeyFunction, plain
 
@@ -76,10 +76,10 @@ def test_bodies_are_announced_when_they_begin(driver):
     call = driver.elements(body, [1, 2, 3], announced=True)
     driver.run(call)
     begun = [each for each in driver.started if each.node == call.node]
-    assert sorted(begun) == [(driver.slot, call.node, element) for element in range(3)]
+    assert sorted(begun) == [Started(driver.slot, call.node, element) for element in range(3)]
     single = driver.call(body, 1, announced=True)
     driver.run(single)
-    assert (driver.slot, single.node, -1) in driver.started
+    assert Started(driver.slot, single.node, -1) in driver.started
 
 
 # --- what a key function is given ------------------------------------------------------------

@@ -23,6 +23,7 @@ from taskflow.call import (
     Part,
     Piece,
     Setup,
+    Started,
 )
 from taskflow.errors import RetryLater, Skip
 from taskflow.values import decode, decode_piece
@@ -295,15 +296,16 @@ def test_output_and_progress_bear_the_key_of_their_task(driver, capfd):
 
 
 def test_the_start_of_a_body_with_a_timeout_is_reported_where_it_can_be_killed(driver):
-    """The clock of a timeout runs from the start of the body, not of the batch."""
+    """The clock of a timeout runs from the start of the body; what it works on is said before."""
 
-    def body():
-        return 1
+    def body(size):
+        return size
 
-    call = driver.call(body, timeout=20.0)
+    call = driver.call(body, 7, timeout=20.0)
     driver.run(call)
     if driver.lane.can_kill:
-        assert driver.started[-1] == (driver.slot, call.node, -1)
+        begun = Started(driver.slot, call.node, -1)
+        assert driver.started[-2:] == [begun, begun._replace(inputs=(("size", "7"),))]
 
 
 def test_stopping_twice_and_late_calls_are_harmless(executor, tmp_path):

@@ -80,6 +80,7 @@ def test_what_closing_says_is_seen(fresh, ledger, capfd):
     assert "OSError: it is gone" in err
 
 
+@pytest.mark.ring_kill
 def test_a_worker_that_was_killed_closes_nothing(fresh_killable, ledger):
     """Nobody can say whether what it held can still be closed."""
     fresh_killable.value(_use(_plain(ledger)))
@@ -88,6 +89,7 @@ def test_a_worker_that_was_killed_closes_nothing(fresh_killable, ledger):
     assert ledger.lines == ["open db"]
 
 
+@pytest.mark.ring_kill
 def test_closing_has_its_time(fresh_killable, ledger, monkeypatch, capfd):
     """A resource that takes too long to close does not hold up the end of a run for ever."""
     monkeypatch.setattr(processes, "CLOSE_SECONDS", 0.2)

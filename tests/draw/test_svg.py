@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskflow import draw, events
-from taskflow.draw import looks, marks, text
+from taskflow.draw import looks, text
 from taskflow.graph import graph as g
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,6 +30,11 @@ def words(root):
         ["".join(each.itertext()) for each in root.iter(f"{SVG}text")],
         ["".join(each.itertext()) for each in root.iter(f"{SVG}title")],
     )
+
+
+def boxes(root):
+    """The rectangles of tasks."""
+    return [each for each in root.iter(f"{SVG}rect") if each.get("class") == "box"]
 
 
 def ran():
@@ -96,14 +101,15 @@ def test_a_run_is_read_without_colours():
     style = root.find(f"{SVG}style").text
     assert all(f".t-{state} " in style for state in (*facts.states.values(), "succeeded"))
     drawn = [each.get("d") for each in root.iter(f"{SVG}path")]
-    assert all(drawn.count(marks.MARKS[state]) == 2 for state in set(facts.states.values()))
+    assert all(drawn.count(looks.MARKS[state]) == 2 for state in set(facts.states.values()))
 
 
 def test_every_state_has_a_mark_and_colours_of_its_own():
     """A state that is added to the words has to be given a look."""
-    assert looks.TINTS.keys() == marks.MARKS.keys() == set(events.TASK_STATES)
-    assert len(set(marks.MARKS.values())) == len(events.TASK_STATES)
+    assert looks.TINTS.keys() == looks.MARKS.keys() == set(events.TASK_STATES)
+    assert len(set(looks.MARKS.values())) == len(events.TASK_STATES)
     assert len({tint.mark for tint in looks.TINTS.values()}) == len(events.TASK_STATES)
+    assert len(set(looks.TINTS.values())) == len(events.TASK_STATES)
 
 
 @pytest.mark.parametrize("night", [False, True])
@@ -111,8 +117,8 @@ def test_words_can_be_read_on_what_they_stand_on(night):
     """Every text has the contrast of 4.5 to 1 that WCAG 2 asks for."""
     theme = looks.DARK if night else looks.LIGHT
     pairs = [(theme.ink, theme.page), (theme.grey, theme.page), (theme.grey, theme.frame)]
-    for tint in (*looks.TINTS.values(), looks.PLAIN):
-        line, fill = (tint.night_line, tint.night_fill) if night else (tint.line, tint.fill)
+    for state in (*looks.TINTS, ""):
+        line, fill = theme.of(state)
         pairs += [(theme.ink, fill), (line, fill)]
     assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
 
@@ -170,10 +176,15 @@ def test_a_name_that_is_folded_into_a_circle_has_a_loop():
         node = sketch.task("step", node, nth=at + 2)
     root = parsed(sketch.graph)
     assert words(root)[0][:3] == ["site", "501 calls, equal ones drawn as one", "step"]
+    assert root.get("aria-label") == "pipeline site, 1 task"
+    (loop,) = [each.get("d") for each in root.iter(f"{SVG}path") if "C" in each.get("d")]
+    edge = max(float(each.get("x")) + float(each.get("width")) for each in boxes(root))
+    assert loop.startswith(f"M{edge:g} ")
+    assert edge < 100
 
 
 def test_importing_the_room_draws_nothing():
-    """Who only imports taskflow pays for no layout and no writer."""
-    heavy = {"taskflow.draw.svg", "taskflow.draw.scene", "taskflow.draw.layout"}
+    """Who only imports taskflow pays for no layout, no writer and no library."""
+    heavy = {"graphviz", "taskflow.draw.svg", "taskflow.draw.scene", "taskflow.draw.layout"}
     code = f"import sys, taskflow; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,6 +11,7 @@ from drives import Drive
 
 from taskflow import Limit, outcome, successes, task
 from taskflow.events import TasksEnded, TasksReturned, TasksStarted
+from taskflow.interfaces import Lane
 
 #: What bodies wrote down; they are found by name, so it is theirs and ours.
 JOURNAL: list[Any] = []
@@ -190,11 +191,25 @@ def test_a_worker_that_dies_with_several_bodies_in_flight_charges_none_of_them()
     assert not drive.plan.attempts.tries.keys() - {(0, 9)}
 
 
+def test_who_kills_a_wide_worker_is_found_by_quarters():
+    """Of hundreds in flight none is run alone that is not to blame: it takes a few deaths."""
+    lanes = (Lane("processes", can_kill=True), Lane("threads", width=300, can_kill=True))
+    drive = Drive(lambda: successes(deadly_nap.map(range(300))), lanes=lanes, seconds=0.2)
+    assert drive.value == [x for x in range(300) if x != 9]
+    assert drive.executor.charged == {(0, 9): 3}
+    assert drive.clock.time < 5  # one by one it would be a minute
+
+
 @task
 def deadly(x):
     if x == 9:
         raise Dies
     return x
+
+
+@task(executor="threads")
+def deadly_nap(x):
+    return deadly.fn(x)
 
 
 def test_few_short_elements_are_not_passed_to_and_fro():

@@ -94,3 +94,17 @@ def test_a_cancel_while_graphs_arrive_ends_them_too():
 
         drive = Drive(lambda: [count_down(5), squared.map(range(3))], slots=2, before_step=stop)
         assert drive.plan.is_over
+
+
+@pipeline(dynamic=True)
+def visited(page):
+    return length(page)
+
+
+def test_a_map_key_may_hold_a_slash():
+    """The tasks of an expanded element bear its whole key, and the chain of a runaway does."""
+    drive = Drive(lambda: visited.options(key=str).map(["a/b", "c/d"]))
+    assert drive.states["visited[a/b]/length"] == "succeeded"
+    runaway = endless.options(key=lambda n: f"{n}/x")
+    errors = Drive(lambda: runaway.map([0])).errors.values()
+    assert any("endless[0/x] (" in message for message in errors)

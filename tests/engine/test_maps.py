@@ -264,3 +264,20 @@ def test_a_chain_of_maps_of_any_length_ends():
 
     (failure,) = Drive(body).value
     assert failure.task_key == "p/odd_fails[0]"
+
+
+@task
+def length(x):
+    return len(x)
+
+
+@task
+def too_long():
+    return range(10**12)
+
+
+def test_a_value_of_too_many_elements_is_refused():
+    """What a map could not keep account of fails it, with the way out, before anything is made."""
+    drive = Drive(lambda: outcomes(length.map(too_long())))
+    assert "1,000,000,000,000 elements: a run keeps account" in drive.errors["length"]
+    assert "map over larger pieces" in drive.errors["length"]

@@ -136,7 +136,6 @@ def test_a_chain_of_ten_thousand_tasks_needs_no_recursion():
     assert Drive(lambda: chain(10_000), tireless=True).plan.is_over
 
 
-@pytest.mark.ring_long
 def test_a_hundred_thousand_calls_end():
     """As many calls as a pipeline may make without anybody noticing the engine."""
     assert Drive(lambda: fan(100_000), tireless=True).plan.is_over

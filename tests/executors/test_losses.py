@@ -15,6 +15,7 @@ from ledgers import Ledger, lives, until
 
 import taskflow
 from taskflow import pipeline, task
+from taskflow.engine import slots
 from taskflow.errors import ExecutorError, TaskCrashed, TaskTimeout
 
 pytestmark = pytest.mark.ring_kill  # it kills workers
@@ -52,13 +53,7 @@ DEATHS = {
 }
 
 
-COMMON = ("segfault", "exit", "closed")
-
-
-@pytest.mark.parametrize(
-    "names", [COMMON, pytest.param(tuple(DEATHS), marks=pytest.mark.ring_kill)], ids=["some", "all"]
-)
-def test_a_task_that_kills_its_worker_is_tried_three_times_alone(ledger, names):
+def test_a_task_that_kills_its_worker_is_tried_three_times_alone(ledger):
     """Each way to die costs that task an attempt; after three it has crashed, with the cause.
 
     Forty bystanders run once each, in whatever batches they were.
@@ -77,19 +72,19 @@ def test_a_task_that_kills_its_worker_is_tried_three_times_alone(ledger, names):
     @pipeline
     def p():
         kept = [bystander(n) for n in range(20)]
-        for name in names:
+        for name in DEATHS:
             deadly.options(name=name)(name)
         return kept + [bystander(n) for n in range(20, 40)]
 
     run = _ended(p)
-    assert run.counts == {"succeeded": 40, "crashed": len(names)}
-    assert ledger.counts == {**{str(n): 1 for n in range(40)}, **dict.fromkeys(names, 3)}
+    assert run.counts == {"succeeded": 40, "crashed": len(DEATHS)}
+    assert ledger.counts == {**{str(n): 1 for n in range(40)}, **dict.fromkeys(DEATHS, 3)}
     errors = {failure.task_key: failure for failure in run.failures}
-    for name in names:
+    for name, (_, cause) in DEATHS.items():
         failure = errors[f"p/{name}"]
         assert failure.state == "crashed"
         assert isinstance(failure.error, TaskCrashed)
-        assert f"its worker died 3 times; the last time: {DEATHS[name][1]}" in str(failure.error)
+        assert f"its worker died 3 times; the last time: {cause}" in str(failure.error)
 
 
 def test_elements_of_a_map_run_once_beside_one_that_kills_its_worker(ledger):
@@ -207,7 +202,6 @@ def test_what_a_worker_wrote_last_is_in_the_report():
     assert "in talks" in report.log_tail
 
 
-@pytest.mark.ring_kill
 def test_subprocesses_of_a_task_die_with_its_worker(ledger):
     """What a killed body had started does not stay behind."""
 
@@ -274,6 +268,31 @@ def test_a_timeout_ends_a_body_that_holds_the_interpreter_lock(ledger):
     assert failure.state == "timed_out"
     assert isinstance(failure.error, TaskTimeout)
     assert "0.2 s" in str(failure.error)
+
+
+@pytest.mark.parametrize("executor", ["processes", "threads"])
+def test_a_killed_element_is_told_by_its_key_and_its_inputs(executor, monkeypatch):
+    """A worker that was killed says nothing more: what its body worked on was said before."""
+    monkeypatch.setattr(slots, "PATIENCE_SECONDS", 0.2)
+
+    @task(timeout=0.2, executor=executor)
+    def stuck(station):
+        ctypes.PyDLL(None).sleep(30)
+
+    @task(executor=executor)
+    def dead(station):
+        os._exit(3)
+
+    @pipeline
+    def p():
+        stuck.options(key=str).map(["Namur"])
+        dead.options(key=str).map(["Mons"])
+
+    found = {key: (state, report.inputs) for key, state, report in _ended(p)._failed()}
+    assert found == {
+        "p/stuck[Namur]": ("timed_out", (("station", "'Namur'"),)),
+        "p/dead[Mons]": ("crashed", (("station", "'Mons'"),)),
+    }
 
 
 def test_a_timeout_and_the_end_of_the_body_may_meet():

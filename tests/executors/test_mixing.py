@@ -84,6 +84,7 @@ def test_threads_are_here_and_processes_where_they_are_asked_for():
     assert on_loop[1] == "taskflow loop"
 
 
+@pytest.mark.ring_programs
 def test_what_nobody_asks_for_is_not_started(monkeypatch):
     """A run of threads starts no process; a run of plain tasks starts no wide worker."""
 
@@ -104,9 +105,29 @@ def test_what_nobody_asks_for_is_not_started(monkeypatch):
     assert [bool(slot.pid) for slot in executor._slots] == [True, False, False]
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(ProcessExecutor, "start", refuse)
-    assert _run(p, ThreadExecutor()).result() == list(range(20))
+    run = _run(p, ThreadExecutor())
+    assert run.result() == list(range(20))
+    assert not run._setup.snapshot  # the code that processes would need is not even written
 
 
+def test_ctrl_c_does_not_reach_a_worker_that_starts(tmp_path):
+    """The terminal sends it to all; also the first worker of a program takes no notice."""
+    program = (
+        "import os, signal\n"
+        "from taskflow.call import Setup\n"
+        "from taskflow.executors.processes import ProcessExecutor\n"
+        "executor = ProcessExecutor(1)\n"
+        f"executor.start(Setup('run', {str(tmp_path)!r}))\n"
+        "(slot, *_) = executor._slots\n"
+        "os.kill(next(iter(slot._pool._processes)), signal.SIGINT)\n"
+        "while not slot.pid:\n"
+        "    assert not executor.wait(None)\n"
+        "executor.stop()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.ring_programs
 def test_values_go_from_kind_to_kind(tmp_path):
     """A map on the loop, its elements squared in threads, summed in a process: all by value."""
 
@@ -153,6 +174,7 @@ def all_caps():
     return caps(0), in_threads(), on_loop()
 
 
+@pytest.mark.ring_programs
 def test_numeric_libraries_share_the_cores_among_the_workers(monkeypatch):
     """Workers start with the share of one body; that of many threads is one core each."""
     for name in THREAD_CAPS:
@@ -162,6 +184,7 @@ def test_numeric_libraries_share_the_cores_among_the_workers(monkeypatch):
     assert set(in_threads.values()) == {"1"}
 
 
+@pytest.mark.ring_programs
 def test_the_users_own_number_of_threads_wins(monkeypatch):
     """A variable that is set stays as it is, whatever it says; the others are capped."""
     monkeypatch.setenv("OMP_NUM_THREADS", "7")

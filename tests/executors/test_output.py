@@ -69,6 +69,7 @@ def test_every_way_to_write_bears_the_key_of_the_task(heard):
         assert not any(f" {other}" in text for other in range(4) if other != n)
 
 
+@pytest.mark.ring_programs
 def test_elements_write_under_their_own_key(heard):
     """An element that runs alone is told apart from the others; short ones share the map's key."""
 
@@ -85,6 +86,45 @@ def test_elements_write_under_their_own_key(heard):
     assert [line for line in written.splitlines() if line] == [f"element {n}" for n in range(300)]
     assert {event.key.partition("[")[0] for event in heard.wrote} == {"p/write"}
     assert heard.text("p/write[0]") == "element 0\n"
+
+
+def test_what_is_printed_while_a_file_is_loaded_is_no_tasks_own(heard, tmp_path, monkeypatch):
+    """It comes once, under no key, whichever task happens to be the first of its file."""
+    (tmp_path / "loud_module.py").write_text(
+        "import sys\nfrom taskflow import current, task\n"
+        "print('loading, as', current.task_key)\n"
+        "@task\ndef speak(n):\n    print('speaking')\n"
+        "@task(executor='threads')\ndef sing(n):\n    print('singing')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import loud_module  # type: ignore[import-not-found]
+
+    @pipeline
+    def p():
+        loud_module.speak(1)
+        loud_module.sing(2)
+
+    assert _ended(p, heard).state == "succeeded"
+    assert heard.text("") == "loading, as None\n" * 2  # in each of two workers
+    assert heard.text("p/speak") == "speaking\n"
+    assert heard.text("p/sing") == "singing\n"
+
+
+def test_the_report_of_a_keyed_element_shows_what_it_wrote(heard):
+    """Its output came under its map key, which its failure names, too."""
+
+    @task
+    def fails(name):
+        print(f"{name} is no good")
+        raise ValueError(name)
+
+    @pipeline
+    def p():
+        fails.options(key=str).map(["Namur"])
+
+    ((key, _, report),) = _ended(p, heard)._failed()
+    assert key == "p/fails[Namur]"
+    assert report.log_tail == "Namur is no good\n"
 
 
 def test_output_comes_while_the_body_goes_on(heard, tmp_path):
@@ -109,6 +149,7 @@ def test_output_comes_while_the_body_goes_on(heard, tmp_path):
     assert heard.text("p/long") == "half way\ndone\n"
 
 
+@pytest.mark.ring_programs
 def test_a_flood_is_cut_in_the_middle(heard):
     """Of 50 MB in one go the head and the tail are shown; the engine and the report stay small."""
 
@@ -134,6 +175,7 @@ def test_a_flood_is_cut_in_the_middle(heard):
     assert run.failures[0].error.args == ("after all that",)
 
 
+@pytest.mark.ring_programs
 def test_bytes_that_are_no_text_are_shown_as_such(heard):
     """Invalid UTF-8 and control bytes cannot break the way back."""
 
@@ -150,6 +192,7 @@ def test_bytes_that_are_no_text_are_shown_as_such(heard):
     assert heard.text("p/write") == "caf\\xe9 \\xff\\xfe\n\x00\n\\udc80 surrogate\n"
 
 
+@pytest.mark.ring_programs
 def test_threads_and_late_writers_do_no_harm(heard):
     """A thread that goes on writing after its task has ended is heard; nothing is lost."""
 
@@ -182,6 +225,7 @@ def test_threads_and_late_writers_do_no_harm(heard):
     assert sorted(written.split()) == ["follow", "late"]
 
 
+@pytest.mark.ring_programs
 def test_a_question_on_stdin_is_answered_with_the_end():
     """`input` in a worker raises EOFError instead of waiting for somebody."""
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from taskflow.call import ErrorReport, Frame
 from taskflow.events import FAILED, SUCCEEDED, RunEnded, RunStarted, TasksEnded
+from taskflow.progress.tally import by_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from taskflow.events import Event
     from taskflow.interfaces import Listener
+    from taskflow.progress.tally import Tally
 
 CONTROL = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])")
 
@@ -37,6 +39,8 @@ class Terminal(io.StringIO):
     It understands lines, carriage returns, cursor up, erasing and, with `columns`, the wrapping of
     lines; when the window changes its width it wraps anew what is there, as most terminals do.
     """
+
+    encoding = "utf-8"
 
     def __init__(self, columns: int = 10**9) -> None:
         super().__init__()
@@ -130,6 +134,12 @@ def error(
     """An exception that came through one line of the user's."""
     frame = Frame(path, line, "parse", "return Decimal(text)", mine=True)
     return ErrorReport(kind, message, frames=(frame,))
+
+
+def count(tally: Tally, events: Iterable[Event], now: float = 0.0) -> None:
+    """Tell a tally of events that happened together."""
+    for _, group in by_kind(events):
+        tally.take(group, now)
 
 
 def tell(listener: Listener, events: Sequence[Event]) -> None:

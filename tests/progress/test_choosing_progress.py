@@ -79,36 +79,39 @@ def test_a_program_without_streams_shows_nothing(monkeypatch):
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """The kernel of a notebook: what it displays, under which id."""
-    shown: dict[str, list[str]] = {}
+    """The kernel of a notebook: what each output that it displays has shown."""
+    shown: list[list[str]] = []
+
+    class Handle(list):
+        def update(self, data, *, raw):
+            assert raw
+            self.append(data["text/plain"])
 
     class ZMQInteractiveShell:
         pass
 
     def display(data, *, raw, display_id):
-        assert raw
-        assert display_id not in shown
-        shown[display_id] = [data["text/plain"]]
-
-    def update_display(data, *, raw, display_id):
-        assert raw
-        shown[display_id].append(data["text/plain"])
+        assert display_id is True
+        shown.append(Handle())
+        shown[-1].update(data, raw=raw)
+        return shown[-1]
 
     package = types.ModuleType("IPython")
     package.get_ipython = ZMQInteractiveShell
     module = types.ModuleType("IPython.display")
-    module.display, module.update_display = display, update_display
+    module.display = display
     monkeypatch.setitem(sys.modules, "IPython", package)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.delitem(sys.modules, "taskflow.progress.notebook", raising=False)
     return shown
 
 
 def test_a_notebook_shows_one_table_and_prints_below_it(notebook, capsys):
     """The table is one output of the cell, replaced in place; nothing moves a cursor."""
     tell(default_progress(), RUN)
-    (frames,) = notebook.values()
+    (frames,) = notebook
     cell = capsys.readouterr().out
-    assert frames[-1].split("\n")[1].split() == ["✘", "a", "1/1", "1", "failed", "0.8s"]
+    assert frames[-1].split("\n")[1].split() == ["✘", "a", "1/1", "1", "failed"]
     assert "a │ hello" in cell
     assert "failed in 2.0s" in cell
     assert "\x1b" not in cell + "".join(frames)

@@ -6,7 +6,7 @@ import re
 import textwrap
 
 import pytest
-from happenings import ended, error, failed, started
+from happenings import count, ended, error, failed
 
 from taskflow.call import ErrorReport, Frame
 from taskflow.events import (
@@ -38,14 +38,10 @@ def extract(page, lang):
 """
 
 
-def failures_of(*events) -> Failures:
-    failures = Failures()
-    failures.notice([started("p"), *events])
-    return failures
-
-
-def reported(*events, **options) -> str:
-    return "\n".join(text_of(line).rstrip() for line in report(failures_of(*events), **options))
+def reported(*events, pipeline="p", full=None) -> str:
+    failures = Failures(pipeline)
+    failures.take(events)
+    return "\n".join(text_of(line).rstrip() for line in report(failures, full=full))
 
 
 def test_the_report_shows_inputs_own_frames_source_and_the_message_last(tmp_path, monkeypatch):
@@ -66,10 +62,10 @@ def test_the_report_shows_inputs_own_frames_source_and_the_message_last(tmp_path
         log_tail="INFO  parsing item 17\n",
     )
     shown = reported(
-        started("scrape"),
         failed("scrape/extract[17]", "extract", problem, attempt=3),
         failed("scrape/extract[31]", "extract", problem),
-        hint="--full-traceback",
+        pipeline="scrape",
+        full=False,
     )
     assert shown == textwrap.dedent("""
         ✘ extract[17] and 1 more failed after 3 attempts (InvalidOperation) in 0.8s
@@ -92,7 +88,7 @@ def test_the_report_shows_inputs_own_frames_source_and_the_message_last(tmp_path
 def test_equal_failures_are_one_block_with_a_few_keys():
     """Equal are those of one type from one line; the others are counted and some are named."""
     events = [failed(f"scrape/extract[{i}]", "extract", error()) for i in range(1000)]
-    shown = reported(started(), *events)
+    shown = reported(*events, pipeline="scrape")
     assert shown.count("✘") == 1
     assert "✘ extract[0] and 999 more failed (ValueError) in 0.8s" in shown
     assert (
@@ -103,7 +99,7 @@ def test_equal_failures_are_one_block_with_a_few_keys():
 def test_failures_of_one_line_that_say_other_things_are_quoted():
     """One line of code may fail for many reasons: a few of them are told, the rest counted."""
     events = [failed(f"p/f[{i}]", "f", error(f"404: /item/{i}\nmore")) for i in range(9)]
-    assert reported(started("p"), *events).split("\n")[-6:] == [
+    assert reported(*events).split("\n")[-6:] == [
         "  8 more failed on the same line",
         "    f[1]  404: /item/1",
         "    f[2]  404: /item/2",
@@ -132,7 +128,7 @@ def test_a_hundred_thousand_failures_leave_a_hundred_examples():
     """Memory and report stay small, whether all failures are alike or none are."""
     failures = Failures()
     for number in range(100_000):
-        failures.notice([failed(f"p/a[{number}]", "a", error(line=number))])
+        failures.take([failed(f"p/a[{number}]", "a", error(line=number))])
     assert len(failures.kinds) == KINDS
     assert failures.count == 100_000
     lines = [text_of(line) for line in report(failures)]
@@ -147,6 +143,23 @@ def test_a_span_of_elements_counts_as_all_of_them():
     )
     assert "✘ a[10..50009] and 1 more failed" in shown
     assert "1 more failed the same way: a[9]" in shown
+
+
+def test_only_what_is_not_named_is_counted_on():
+    """A span among those that are named names all its elements."""
+    spans = [failed("p/a", "a", error("other"), first=n * 100, count=100) for n in range(1, 6)]
+    shown = reported(failed("p/a[0]", "a", error()), *spans)
+    assert "  500 more failed on the same line" in shown
+    assert shown.endswith("    … 100 more")
+
+
+def test_the_report_needs_no_current_directory(tmp_path, monkeypatch):
+    """A task that cleans up may have removed the one in which the run was started."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "shop.py:3 in parse" in reported(failed("p/a", "a", error()))
 
 
 def test_a_crash_is_told_in_words():
@@ -221,17 +234,18 @@ def test_causes_have_a_place():
 
 def test_what_was_told_while_it_happened_is_not_told_again():
     """Of a run that succeeded; unless there are more by now."""
-    tally, failures = Tally(), Failures()
-    events = [
-        failed("p/a", "a", error(line=1)),
-        failed("p/b[0]", "b", error(line=2)),
-        failed("p/b[1]", "b", error(line=2)),
-        ended(SUCCEEDED),
-    ]
-    tally.notice(events, 0.0)
-    failures.notice(events)
-    lines = [text_of(line) for line in ending(tally, failures, full=False, hint="", told=10)]
-    assert [line.split("  ")[0] for line in lines if "✘" in line] == ["✘ p/b[0] and 1 more"]
+    tally, failures = Tally(), Failures("p")
+    count(tally, [ended(SUCCEEDED)])
+    for kind in failures.take(
+        [
+            failed("p/a", "a", error(line=1)),
+            failed("p/b[0]", "b", error(line=2)),
+            failed("p/b[1]", "b", error(line=2)),
+        ]
+    ):
+        kind.told = True
+    lines = [text_of(line) for line in ending(tally, failures)]
+    assert [line.split("  ")[0] for line in lines if "✘" in line] == ["✘ b[0] and 1 more"]
 
 
 def test_the_full_traceback_is_shown_on_request():
@@ -269,17 +283,16 @@ def test_nothing_hostile_in_a_failure_reaches_the_terminal():
     evil = "\x1b[2J\x1b]0;x\x07\u202e\r"
     frame = Frame(evil, 1, evil, evil, mine=True)
     problem = ErrorReport(evil, evil, evil, (frame,), inputs=((evil, evil),), log_tail=evil)
-    shown = reported(started(evil), failed(f"{evil}/{evil}", evil, problem))
+    shown = reported(failed(f"{evil}/{evil}", evil, problem), pipeline=evil)
     assert all(character.isprintable() for character in shown if character != "\n")
 
 
 def test_failures_that_a_run_survived_get_a_line_each():
     """In a run that succeeded they were taken as values: a hint is enough."""
-    tally, failures = Tally(), Failures()
-    for event in (started(), failed("scrape/a[2]", "a", error()), ended(SUCCEEDED, ok=1)):
-        tally.notice([event], 0.0)
-        failures.notice([event])
-    lines = [text_of(line) for line in ending(tally, failures, full=False, hint="")]
+    tally, failures = Tally(), Failures("scrape")
+    count(tally, [ended(SUCCEEDED)])
+    failures.take([failed("scrape/a[2]", "a", error())])
+    lines = [text_of(line) for line in ending(tally, failures)]
     assert lines[1] == "✘ a[2]  ValueError: no price  shop.py:3 in parse"
 
 

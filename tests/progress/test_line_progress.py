@@ -166,13 +166,18 @@ def test_the_first_failure_of_a_kind_is_told_as_it_happens(progress, stream):
     """Nobody has to wait for the end to learn that something is wrong."""
     progress.notice([started(), *(failed(f"scrape/f[{n}]", "f", error()) for n in range(100))])
     assert written(stream)[1:] == ["✘ f[0]  ValueError: no price  shop.py:3 in parse"]
+    progress.notice([failed("scrape/g", "g", error(line=n)) for n in range(10, 30)])
+    assert len(written(stream)) == 9  # the tenth kind is the last that is told before the end
 
 
-def test_the_first_retry_of_a_name_is_told(progress, stream):
-    """Once: a thousand throttled requests are one fact."""
+def test_the_first_retries_of_a_name_are_told(progress, stream):
+    """And that there are more: a thousand throttled requests are one fact."""
     again = [TaskRetrying(f"scrape/f[{n}]", "f", 1, 2.0, "HTTPError: 503") for n in range(1000)]
     progress.notice([started(), *again])
-    assert written(stream)[1:] == ["↻ f[0] attempt 1 ended, the next comes in 2.0s: HTTPError: 503"]
+    told = written(stream)[1:]
+    assert told[0] == "↻ f[0] attempt 1 ended, the next comes in 2.0s: HTTPError: 503"
+    assert told[4].startswith("↻ f[4]")
+    assert told[5:] == ["↻ f: more retries are only counted"]
 
 
 def test_a_failed_run_ends_with_its_report_and_summary(progress, stream):
@@ -195,12 +200,14 @@ def test_a_failed_run_ends_with_its_report_and_summary(progress, stream):
 
 def test_quiet_progress_writes_only_what_tasks_write(stream, clock):
     """A script in a log wants its prints, and nothing of taskflow's."""
-    progress = LineProgress(stream, quiet=True, report=False, clock=clock, ticking=False)
+    progress = LineProgress(stream, quiet=True, clock=clock, ticking=False)
     progress.notice([started(), TasksPlanned("f", 1), TasksStarted("f", 1, 0)])
     progress.notice([TaskWrote("scrape/f", "hello\n"), failed("scrape/f", "f", error())])
     clock.pass_by(60.0)
-    tell(progress, [ended(FAILED)])
+    progress.tick()
     assert written(stream) == ["f │ hello"]
+    tell(progress, [ended(FAILED)])
+    assert written(stream)[1] == "✘ f failed (ValueError) in 0.8s"
 
 
 def test_colours_are_forced_by_force_color(clock, monkeypatch, stream):

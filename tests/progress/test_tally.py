@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from happenings import ended, started
+from happenings import count, ended, started
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ from taskflow.progress.tally import Row, Tally, name_in, pipelines_in
 def tally_of(*events, at: float = 0.0) -> Tally:
     tally = Tally()
     for event in events:
-        tally.notice([event], at)
+        count(tally, [event], at)
     return tally
 
 
@@ -115,7 +115,7 @@ def test_events_together_count_as_they_do_one_by_one():
         TasksEnded("p/a", "a", CACHED, first=9, count=20, running=False),
     ]
     together = Tally()
-    together.notice(events, 0.0)
+    count(together, events, 0.0)
     alone = tally_of(*events)
     for name in "ab":
         one, other = alone.rows[name], together.rows[name]
@@ -137,22 +137,22 @@ def test_a_row_is_done_when_all_that_are_known_of_have_ended():
 def test_time_goes_from_the_first_start_to_the_last_end():
     """Waiting before the first start does not count, nor does what comes after the last end."""
     tally = Tally()
-    tally.notice([TasksPlanned("a", 1)], 0.0)
+    count(tally, [TasksPlanned("a", 1)], 0.0)
     assert tally.rows["a"].seconds(5.0) is None
-    tally.notice([TasksStarted("a", 1, 0)], 10.0)
+    count(tally, [TasksStarted("a", 1, 0)], 10.0)
     assert tally.rows["a"].seconds(13.0) == 3.0
-    tally.notice([TasksEnded("p/a", "a", SUCCEEDED)], 14.0)
+    count(tally, [TasksEnded("p/a", "a", SUCCEEDED)], 14.0)
     assert tally.rows["a"].seconds(99.0) == 4.0
 
 
 def test_the_rest_is_estimated_from_what_ran():
     """Results taken from a cache cost nothing, so they say nothing about the rest."""
     tally = Tally()
-    tally.notice([TasksPlanned("a", 100)], 0.0)
-    tally.notice([TasksEnded("p/a", "a", CACHED, first=0, count=50, running=False)], 0.0)
-    tally.notice([TasksStarted("a", 50, 0)], 0.0)
+    count(tally, [TasksPlanned("a", 100)], 0.0)
+    count(tally, [TasksEnded("p/a", "a", CACHED, first=0, count=50, running=False)], 0.0)
+    count(tally, [TasksStarted("a", 50, 0)], 0.0)
     assert tally.rows["a"].remaining(5.0) is None
-    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=50, count=10)], 5.0)
+    count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=50, count=10)], 5.0)
     assert tally.rows["a"].remaining(5.0) == 20.0
 
 
@@ -160,10 +160,10 @@ def test_the_rest_is_estimated_from_the_last_half_minute():
     """A server that begins to throttle is not hidden by a fast hour before."""
     tally = tally_of(started(slots=1), TasksPlanned("a", 10_000), TasksStarted("a", 10_000, 0))
     for second in range(1, 101):
-        tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=90)], second)
+        count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=0, count=90)], second)
         tally.look(second)
     for second in range(101, 201):
-        tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0)], second)
+        count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=0)], second)
         tally.look(second)
     assert tally.rows["a"].rate(200.0) == pytest.approx(1.0)
     assert tally.rows["a"].remaining(200.0) == pytest.approx(900.0)
@@ -172,17 +172,17 @@ def test_the_rest_is_estimated_from_the_last_half_minute():
 def test_the_end_is_not_expected_before_the_last_retry():
     """However fast the others were, it waits for that."""
     tally = tally_of(started(slots=1), TasksPlanned("a", 10), TasksStarted("a", 10, 0))
-    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=9)], 1.0)
-    tally.notice([TaskRetrying("p/a[9]", "a", 1, 60.0, "slow down")], 1.0)
+    count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=0, count=9)], 1.0)
+    count(tally, [TaskRetrying("p/a[9]", "a", 1, 60.0, "slow down")], 1.0)
     assert tally.rows["a"].remaining(11.0) == 50.0
 
 
 def test_nothing_is_estimated_before_every_slot_has_ended_one():
     """The first of four to end says little about the other three."""
     tally = tally_of(started(slots=4), TasksPlanned("a", 8), TasksStarted("a", 4, 0))
-    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=0, count=3)], 5.0)
+    count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=0, count=3)], 5.0)
     assert tally.rows["a"].remaining(5.0) is None
-    tally.notice([TasksEnded("p/a", "a", SUCCEEDED, first=3)], 5.0)
+    count(tally, [TasksEnded("p/a", "a", SUCCEEDED, first=3)], 5.0)
     assert tally.rows["a"].remaining(5.0) == 5.0
 
 
@@ -194,10 +194,11 @@ def test_a_task_can_say_how_far_it_is():
         TaskProgressed("p/train[0]", 30, 120),
         TaskProgressed("p/train[1]", float("nan"), 10),
         TaskProgressed("p/train[1]", 5, None),
+        TaskProgressed("p/train[1]", "half", 10),
         TaskProgressed("p/unheard_of", 5, 10),
     )
     assert tally.rows["train"].share() == 0.125
-    tally.notice([TasksEnded("p/train", "train", SUCCEEDED, first=0)], 1.0)
+    count(tally, [TasksEnded("p/train", "train", SUCCEEDED, first=0)], 1.0)
     assert tally.rows["train"].share() == 0.5
 
 

@@ -193,6 +193,7 @@ def test_output_of_tasks_goes_above_the_table(progress, terminal, clock):
     assert terminal.seen[4].startswith("● scrape")
 
 
+@pytest.mark.ring_long
 def test_a_hundred_thousand_printed_lines_are_all_there(progress, terminal, clock):
     """Output is never dropped, and costs no frame per line."""
     progress.notice([started(), TasksPlanned("f", 1), TasksStarted("f", 1, 0)])
@@ -214,7 +215,8 @@ def test_what_the_engine_process_prints_goes_above_the_table(terminal, clock, mo
     clock.pass_by(1.0)
     progress.tick()
     print("first", "line")
-    print("second", end="")
+    sys.stdout.writelines(["sec", "ond"])
+    assert sys.stdout.encoding == "utf-8"
     clock.pass_by(1.0)
     progress.tick()
     tell(progress, [TasksEnded("scrape/f", "f", SUCCEEDED), ended(succeeded=1)])
@@ -509,4 +511,5 @@ def test_a_size_that_nobody_knows_is_that_of_old(monkeypatch):
     """A stream that says it is a terminal may have no size, or one of nothing."""
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setenv("LINES", "nonsense")
+    monkeypatch.setattr(sys, "__stdout__", None)
     assert Screen(Terminal()).size() == (80, 24)

@@ -64,7 +64,7 @@ def test_a_thousand_pages_of_ten_hosts_two_at_once_and_five_a_second(tmp_path):
             scrape.options(progress=False), urls=urls, ledger=str(ledger)
         )
     assert (count, characters > 0) == (PAGES, True)
-    assert [site.most_at_once for site in sites] == [2] * 10
+    assert max(site.most_at_once for site in sites) == 2
     assert [site.requests["/tides.html"] for site in sites] == [PAGES // 10] * 10
     starts = defaultdict(list)
     for line in ledger.read_text().splitlines():

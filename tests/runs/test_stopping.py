@@ -153,7 +153,6 @@ def test_ctrl_c_while_nothing_runs(program):
     assert program.left == []
 
 
-@pytest.mark.ring_kill
 def test_ctrl_c_that_was_switched_off_stays_off(program):
     """A program that was started to ignore SIGINT, as by `nohup`, goes on ignoring it."""
     program.write("p.py", TWO_STEPS)
@@ -212,7 +211,6 @@ def test_a_program_that_waited_ends_in_silence(program):
     assert program.left == []
 
 
-@pytest.mark.ring_kill
 def test_an_error_in_the_program_ends_its_runs(program):
     """An exception that leaves the program takes the runs in the background with it."""
     fails = PLAIN_START.replace('print("bye")', "1 / 0")

@@ -7,6 +7,7 @@ import json
 import threading
 from contextlib import contextmanager
 from email.utils import format_datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -128,8 +129,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def on_bomb(self):
-        body = gzip.compress(bytes(50_000_000))
-        self.answer(200, body, Content_Encoding="gzip")
+        self.answer(200, bomb(), Content_Encoding="gzip")
 
     def on_broken_gzip(self):
         self.answer(200, b"this is not gzip", Content_Encoding="gzip")
@@ -142,6 +142,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def on_elsewhere(self, port):
         self.answer(302, Location=f"http://localhost:{port}/echo")
+
+
+@cache
+def bomb():
+    """50 MB of nothing, in 50 kB."""
+    return gzip.compress(bytes(50_000_000))
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import pickle
 import socket
 import sys
 import threading
-import time
 
 import pytest
 from servers import serving
@@ -159,11 +158,9 @@ def test_nobody_there_is_worth_another_try_of_any_method():
 @pytest.mark.parametrize("path", ["silent", "dripping", "stalling", "endless"])
 def test_the_whole_of_a_request_ends_in_time(server, path):
     """Silence, a header byte by byte, half a body, a body without an end: the timeout holds."""
-    began = time.monotonic()
     with pytest.raises(HttpError, match=r"longer than its timeout of 0.2 s") as caught:
         http.get(f"{server.url}/{path}", timeout="200ms", max_bytes=10**15)
     assert caught.value.again
-    assert time.monotonic() - began < 20  # it would be for ever
 
 
 def test_the_wait_between_two_pieces_is_bounded(server):

@@ -4,18 +4,14 @@ from taskflow.testing.pytest_taskflow import (
     taskflow_clock,
     taskflow_harness,
     taskflow_run,
-    taskflow_runs,
     taskflow_start,
     taskflow_store,
-    taskflow_stub,
 )
 
 __all__ = [
     "taskflow_clock",
     "taskflow_harness",
     "taskflow_run",
-    "taskflow_runs",
     "taskflow_start",
     "taskflow_store",
-    "taskflow_stub",
 ]

@@ -90,6 +90,7 @@ def test_a_failed_test_shows_what_its_runs_did(tmp_path):
     assert "fetch[1] failed after 3 attempts: OSError: no route to host" in told
 
 
+@pytest.mark.ring_programs
 def test_the_fixtures_work_under_xdist(tmp_path):
     """Each worker of pytest-xdist has runs, clocks and stubs of its own."""
     pytest.importorskip("xdist")

@@ -33,8 +33,8 @@ class Client:
     def join(texts: list[str]) -> str:
         return "".join(texts)
 
-    @classmethod
     @task
+    @classmethod
     def named(cls, name: str) -> str:
         return f"{cls.__name__} {name}"
 
@@ -66,7 +66,7 @@ assert_type(Client.join(["a"]), str)
 assert_type(client.join(["a"]), str)
 assert_type(client.join.map([["a"]]), list[str])
 assert_type(client.scrape(depth=3), str)
-Client.named("n")  # type: ignore[call-arg, arg-type] # not ty: the others bind no callable below @classmethod
+Client.named("n")  # type: ignore[call-arg, arg-type] # no checker sees the class here
 assert_type(taskflow.run(client.scrape.options(workers=2), 3), str)
 
 # from the class they are the tasks themselves, with the instance as first argument

@@ -115,12 +115,12 @@ nightly.options(workers=2)("2")  # type: ignore[arg-type]
 taskflow.run(nightly.options(workers=2), dept=3)  # type: ignore[call-arg]
 
 # options are checked
-task(retires=3)  # type: ignore[call-overload]
+task(retires=3)  # type: ignore[call-overload] # not ty: it does not look at unpacked names
 task(retries="3")  # type: ignore[call-overload]
 task(timeout=[3])  # type: ignore[call-overload]
-task(after=[notify("m")])  # type: ignore[call-overload]
+task(after=[notify("m")])  # type: ignore[call-overload] # not ty: it does not look at unpacked names
 task(3)  # type: ignore[call-overload]
-pipeline(schedul="x")  # type: ignore[call-overload]
+pipeline(schedul="x")  # type: ignore[call-overload] # not ty: it does not look at unpacked names
 pipeline(max_depth="3")  # type: ignore[call-overload]
 fetch_page.options(retries="3")  # type: ignore[arg-type]
 fetch_page.options(key=3)  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+"""What all tests start from."""
+
+from __future__ import annotations
+
+import signal
+
+from hypothesis import settings
+
+# Whatever a shell starts in the background ignores Ctrl-C, and so do its children: the programs
+# that tests interrupt would never hear of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A drawn case that takes long on a busy machine has not failed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+settings.register_profile("default ring", max_examples=25, deadline=None)
+
+
+def pytest_configure(config):
+    """Search less where not all tests are asked for (`-m ""`)."""
+    if config.option.markexpr:
+        settings.load_profile("default ring")
