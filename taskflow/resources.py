@@ -253,11 +253,11 @@ async def _keep_open(
             if _keep(key, held):
                 held.settled.set()
                 await _until_over(key, held, over)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - for all who ask: here it would end the loop
         if held.ready:
             _say(held, error)
         else:
-            held.error = error  # for all who ask: raised here it would end the loop
+            held.error = error
     finally:
         with _lock:
             if _held.get(key) is held:
