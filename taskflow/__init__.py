@@ -20,7 +20,7 @@ from taskflow._clash import refuse_clash
 
 refuse_clash()
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from taskflow.authoring.constructs import (
     flatten,
@@ -49,7 +49,7 @@ from taskflow.errors import (
 from taskflow.policies import Cache, Limit, Rate, Retry, Schedule
 from taskflow.secret import Secret
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from taskflow.handle import Run
 
 #: What `_clash` looks for, to know that this file was not overwritten.

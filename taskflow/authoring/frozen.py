@@ -11,19 +11,14 @@ import copy
 import inspect
 import re
 import warnings
-from collections import deque
 from contextlib import suppress
 from linecache import getlines
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.plain import fields_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Containers; a tuple may hold others.
-_CHANGEABLE: Final = (list, dict, set, tuple, bytearray, deque)
 #: Functions that give another value each time; a call of another one gives a constant, as a rule.
 _CHANGING: Final = frozenset(
     (
@@ -38,15 +33,14 @@ _CALLED: Final = re.compile(rf"\b({'|'.join(_CHANGING)})\s*\(")
 def fresh(default: Any) -> Any:
     """A copy of a default that a run might change; anything else as it is.
 
-    Objects other than containers and those of fields stay themselves: some are marks such as
-    `MISSING = object()`, which a body recognises by `is`.
+    What has a hash counts as unchanging: a body may know `MISSING = object()` by `is`.
     """
-    if not isinstance(default, _CHANGEABLE) and fields_of(default) is None:
-        return default
     try:
-        return copy.deepcopy(default)
-    except Exception:  # noqa: BLE001 - a stranger's object inside that refuses to be copied
-        return default
+        hash(default)
+    except Exception:  # noqa: BLE001 - __hash__ and what copies are a stranger's code
+        with suppress(Exception):
+            return copy.deepcopy(default)
+    return default
 
 
 def warn_of_calls(fn: Callable[..., Any], name: str) -> None:

@@ -95,10 +95,15 @@ class Fields(dict[str, Any]):
 
     def over(self, default: Any) -> dict[str, Any]:
         """These fields, and those of a default that none of them replaces."""
-        below = default if isinstance(default, abc.Mapping) else fields_of(default)
-        if below is None:
-            return self
+        below = default if isinstance(default, abc.Mapping) else _made_of(default)
         return merged(below, {name: _over(value, below.get(name)) for name, value in self.items()})
+
+
+def _made_of(value: Any) -> dict[str, Any]:
+    """What an object would be made from again; nothing for what is none of fields."""
+    signature, fields = fields_signature(type(value)), fields_of(value) or {}
+    known = () if signature is None else signature.parameters
+    return {name: each for name, each in fields.items() if name in known}
 
 
 def _over(value: Any, default: Any) -> Any:

@@ -150,6 +150,12 @@ def test_a_map_refuses_what_people_do_not_mean(wrong, instead):
         run(lambda: give.map(give(wrong)))
 
 
+def test_a_value_that_is_no_list_is_told_with_what_came():
+    """What a map runs over may turn out to be a number."""
+    with pytest.raises(RunFailed, match=r"a map runs over this value, which is 5 \(int\) and no"):
+        run(lambda: give.map(give(5)))
+
+
 def test_columns_are_zipped_strictly():
     """Different lengths are refused: where they are known, else in the run."""
     assert run(lambda: add.map([1, 2], numbers(2), extra=each(range(2)))) == [1, 4]
@@ -236,6 +242,19 @@ def test_flatten_runs_over_the_elements_of_lists():
     assert run(body) == [flat, 4, twice, twice, [0, 1, 7], [1, 2], [1, 2, 3], [1, 2]]
 
 
+def test_what_joins_tasks_is_no_task_run():
+    """Counts and states are those of what people called."""
+
+    @pipeline
+    def p():
+        return give.map(flatten([numbers(2), numbers(1)]))
+
+    done = taskflow.start(p.options(executor="inline", progress=False))
+    assert done.result() == [0, 1, 0]
+    assert done.counts == {"succeeded": 5}
+    assert list(done.tasks) == ["p/numbers", "p/numbers#2", "p/give"]
+
+
 def test_flatten_of_no_lists_is_empty():
     """An empty map of lists, and lists that are empty."""
     assert run(lambda: [flatten(numbers.map([])), flatten(numbers.map([0, 0]))]) == [[], []]
@@ -278,6 +297,24 @@ def test_two_elements_of_one_key_are_refused():
         lambda: add.options(key=lambda left, right: right).map([1, 2], right=3),
     ):
         assert "elements 0 and 1" in refused(body)
+
+
+def test_a_key_that_cannot_be_made_is_told_with_its_element():
+    """While tracing the line is known; a stranger's exception alone would say nothing."""
+
+    class Odd:
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    for key in (lambda _: Odd(), lambda x: Odd().y):
+        message = refused(lambda key=key: give.options(key=key).map([1, 2]))
+        assert "element 0 of give.map has no key: key= raised" in message
+        assert "test_constructs.py:" in message
+
+
+def test_none_is_a_key_as_any_other():
+    """Without a text it would be the key of the map itself."""
+    assert run(lambda: who.options(key=lambda _: None).map(["a"])) == [["None", "who[None]", "a"]]
 
 
 def test_an_iterator_is_read_only_as_far_as_needed():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 import warnings
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from taskflow import pipeline
@@ -73,3 +76,63 @@ def test_a_pipeline_warns_when_its_parameters_are_read() -> None:
 
     with pytest.warns(UserWarning, match="nightly: the default since"):
         _ = p.parameters
+
+
+MISSING = object()
+
+
+@dataclass
+class Found:
+    pages: list[int] = field(default_factory=list)
+
+
+@pipeline
+def collected(
+    pages: list[int] = [1],  # noqa: B006 - what this is about
+    /,
+    named: tuple[list[int], ...] = ([],),
+    *,
+    found: Found = Found([2]),  # noqa: B008
+    mark: object = MISSING,
+    lock: object = threading.Lock(),
+    array: object = np.zeros(1),
+):
+    pages.append(0)
+    named[0].append(0)
+    found.pages.append(0)
+    array += 1
+    assert array == 1
+    return [list(pages), list(named[0]), list(found.pages), mark is MISSING, bool(lock)]
+
+
+def test_what_a_body_does_to_a_default_stays_in_its_run():
+    """Each run begins with the default as it is written; marks that are told by `is` stay."""
+    for _ in range(2):
+        assert collected() == [[1, 0], [0], [2, 0], True, True]
+
+
+def test_a_nested_pipeline_has_defaults_of_its_own_for_each_call():
+    """Also where the outer one is what runs twice; what is given is the callers' own."""
+    given = [5]
+
+    @pipeline
+    def outer():
+        return [collected(), collected(), collected(given)]
+
+    for _ in range(2):
+        made = outer()
+        assert [each[0] for each in made] == [[1, 0], [1, 0], given]
+    assert given == [5, 0, 0]
+
+
+def test_a_drawing_leaves_the_default_alone():
+    """A body that needs the value of a parameter is traced with a copy of it."""
+
+    @pipeline
+    def p(pages: list[int] = [1]):  # noqa: B006
+        for page in pages:
+            assert page == 1
+        pages.append(2)
+
+    for _ in range(2):
+        p.trace()

@@ -367,6 +367,25 @@ def test_the_message_names_both_lines_and_the_variable():
     assert "when(is_ok(status), then=lambda: ...)" in message
 
 
+def plain_helper(value):
+    return value + 1
+
+
+def test_a_helper_without_a_decorator_is_asked_about():
+    """A plain function that is given a future was meant to be a task; a body was not."""
+
+    def calls_it(future):
+        return plain_helper(future)
+
+    @pipeline
+    def nested(future):
+        return future + 1
+
+    assert "or is `plain_helper` meant to be a @task?" in refused(calls_it)
+    for other in (lambda f: f + 1, nested, lambda f: sum([f])):
+        assert "meant to be" not in refused(other)
+
+
 def test_the_line_is_the_users_even_when_the_library_asks():
     """A misuse inside `os.path.join` or `logging` is shown at the user's call of it."""
     assert "os.path.join(f," in refused(lambda f: os.path.join(f, "a")).split("made here")[0]

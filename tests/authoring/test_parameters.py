@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -360,6 +361,26 @@ def test_the_promised_error_is_the_same_from_python_and_the_command_line() -> No
     )
 
 
+def test_a_long_signature_shows_what_is_wrong_and_fits_a_line() -> None:
+    """Of twenty parameters dots stand for those that the message is not about."""
+    kinds = inspect.Parameter.KEYWORD_ONLY
+    many = [inspect.Parameter(f"number_{i}", kinds, annotation=int, default=i) for i in range(20)]
+    parameters = Parameters("p", inspect.Signature(many))
+    with pytest.raises(ParameterError) as caught:
+        parameters.bind((), {"number_3": "x", "nummer": 1})
+    assert str(caught.value).endswith("\nsignature: p(..., number_3: int = 3, ...)")
+    with pytest.raises(ParameterError) as caught:
+        parameters.bind((), {each.name: "x" for each in many})
+    assert len(str(caught.value).splitlines()[-1]) <= 130
+
+
+def test_a_tuple_from_one_word_is_written_as_json() -> None:
+    """Its elements cannot be told apart by themselves."""
+    assert told(lambda: parsed(taking(tuple[int, str]), ["--x", "1"])) == [
+        "p: parameter x: expected tuple[int, str], got '1' (str); write it as JSON: [..., ...]"
+    ]
+
+
 def test_everything_wrong_is_told_at_once() -> None:
     """Unknown, misfit and missing parameters share one error, near misses named."""
     lines = [
@@ -438,6 +459,33 @@ def test_fields_have_options_of_their_own(hint, words, value):
 
 
 @pytest.mark.parametrize(
+    ("hint", "default", "words", "value"),
+    [
+        (Site, Site("u", 5, ["a"]), "--x.depth 3", Site("u", 3, ["a"])),
+        (Site | None, Site("u", 5), "--x.url v", Site("v", 5)),
+        (Site | None, None, "--x.url v", Site("v")),
+        (Site, Site("u", 5), '--x {"url":"v"} --x.tags a', Site("v", 1, ["a"])),
+        (Headers, {"agent": "me"}, "--x.agent you", {"agent": "you"}),
+        (dict[str, int], {"a": 1, "b": 2}, "--x.b 3", {"a": 1, "b": 3}),
+        (Options, Options(strict=True), "--no-x.strict", Options(strict=False)),
+        (Point, Point(1, 2), "--x.x 3", Point(3, 2)),
+        (
+            Nested,
+            Nested("n", Options(strict=True)),
+            "--no-x.options.strict",
+            Nested("n", Options(strict=False)),
+        ),
+        (Nested, Nested("n", Options(strict=True)), "--x.name m", Nested("m", Options(True))),
+    ],
+)
+def test_single_fields_go_over_the_default_of_their_parameter(hint, default, words, value):
+    """What no option says is as in the default; an object given whole stands for itself."""
+    before = repr(default)
+    assert parsed(taking(hint, default), words.split()) == {"x": value}
+    assert repr(default) == before
+
+
+@pytest.mark.parametrize(
     ("hint", "words", "problems"),
     [
         (
@@ -504,6 +552,10 @@ def test_dashes_and_underscores_are_the_same_in_options() -> None:
         ("--domain", "parameter domain: given without a value; write --domain=VALUE"),
         ("--domain --strict", "parameter domain: given without a value; write --domain=VALUE"),
         ("--domain d --no-strickt", "parameter no_strickt: unknown; did you mean strict?"),
+        (
+            "--domain d --no-depth",
+            "parameter depth: has no --no-depth, which is for yes and no; write --depth VALUE",
+        ),
         ("--domain d --depth 1 --depth 2", "parameter depth: expected int, got ['1', '2'] (list)"),
     ],
 )

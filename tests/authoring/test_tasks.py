@@ -7,6 +7,8 @@ import functools
 import inspect
 import operator
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable  # noqa: TC003 - annotations are read while tracing
 
 import pytest
@@ -456,6 +458,17 @@ def test_a_wrong_option_fails_where_the_task_is_declared(options):
         task(**options)
 
 
+def test_a_wrong_duration_names_its_option_and_its_task():
+    """The number alone could stand anywhere."""
+    with pytest.raises(DefinitionError, match=r"^timeout='5 minuts' is not a duration") as caught:
+        task(timeout="5 minuts")
+    assert 'task(timeout="5 minuts")' in str(caught.value).partition("here:")[2]
+    with pytest.raises(DefinitionError, match=r"^give\.options: timeout='5 minuts'"):
+        give.options(timeout="5 minuts")
+    with pytest.raises(DefinitionError, match=r"^misfire_grace='x' is not a duration"):
+        pipeline(misfire_grace="x")
+
+
 @pytest.mark.parametrize(
     ("options", "instead"),
     [
@@ -574,3 +587,28 @@ def test_only_pipelines_are_run(wrong):
     for start in (taskflow.run, taskflow.start):
         with pytest.raises(DefinitionError, match="runs a @pipeline, not"):
             start(wrong)
+
+
+def test_a_plain_function_is_told_what_it_lacks():
+    """The decorator was forgotten."""
+
+    def scrape(): ...
+
+    with pytest.raises(DefinitionError, match="decorate scrape with @pipeline"):
+        taskflow.run(scrape)
+
+
+def test_the_class_of_runs_is_there_for_annotations():
+    """`taskflow.Run` costs nothing until it is asked for."""
+
+    def state_of(begun: taskflow.Run) -> str:
+        return begun.wait()
+
+    quiet = pipeline(lambda: 1).options(executor="inline", progress=False)
+    begun = taskflow.start(quiet)
+    assert state_of(begun) == "succeeded"
+    assert type(begun) is taskflow.Run
+    with pytest.raises(AttributeError, match="'taskflow' has no attribute 'Runn'"):
+        taskflow.Runn  # noqa: B018
+    looked = "import sys, taskflow; assert 'taskflow.handle' not in sys.modules; taskflow.Run"
+    subprocess.run([sys.executable, "-c", looked], check=True)

@@ -207,6 +207,17 @@ def test_a_result_that_cannot_be_pickled_says_so():
     assert "what <lambda> returns: the value[0] (_thread.lock) cannot be pickled" in message
 
 
+def test_a_generator_as_a_result_is_told_to_be_a_list():
+    """It is nothing to do with connections."""
+
+    @task
+    def squares(n):
+        return (i * i for i in range(n))
+
+    with pytest.raises(RunFailed, match=r"return list\(\.\.\.\) of it, or yield its elements"):
+        run(lambda: squares(3))
+
+
 def test_large_constants_are_kept_once():
     """However often they are passed, in whichever argument."""
     array, text = np.zeros(100_000), "x" * 1_000_000

@@ -18,6 +18,16 @@ def fetch(url: str, max_depth: int = 3, *, strict: bool = True, fast=False): ...
 @taskflow.task
 def no_pipeline(x): ...
 """
+CHOICES = """
+class Mode(enum.StrEnum):
+    fast = "f"
+    slow = "s"
+    _ignore_ = []
+    def speed(self): ...
+
+@pipeline
+def p(i: int, mode: Mode | None = None, *, out_as: Literal["csv", "json"] = "csv"): ...
+"""
 OTHER = FLOW + "\n@taskflow.pipeline(tags='x')\ndef store(path: str): ...\n"
 
 
@@ -42,6 +52,16 @@ def test_commands_and_files_are_offered(offered):
     assert offered("ru") == ["run"]
     assert offered("run", "on") == ["file"]
     assert offered("run", "one.py", "--url", "x") == ["file"]
+
+
+def test_the_choices_of_a_parameter_are_offered(offered, tmp_path):
+    """The names of an Enum of the same file and the texts of a Literal; else files."""
+    (tmp_path / "flow.py").write_text(CHOICES)
+    assert offered("run", "flow.py", "--mode", "") == ["fast", "slow"]
+    assert offered("run", "flow.py", "--i", "1", "--mode", "s") == ["slow"]
+    assert offered("run", "flow.py:p", "--out-as", "") == ["csv", "json"]
+    assert offered("run", "flow.py", "--mode", "fast", "--i", "") == ["file"]
+    assert offered("run", "flow.py", "--mode", "slow", "") == ["file"]
 
 
 def test_the_pipelines_of_a_file_are_offered(offered):

@@ -70,6 +70,28 @@ def test_the_value_is_all_there_is_on_standard_output(folder, hello, executor):
     assert "succeeded in" in result.stderr
 
 
+@pytest.mark.parametrize("options", [["--json"], in_a_ring("--no-progress")])
+def test_a_secret_that_a_pipeline_returns_is_not_printed(folder, options):
+    """Logs of CI keep what a command prints; a default can be a secret too."""
+    options = [options] if isinstance(options, str) else options
+    login = folder.write(
+        "login.py",
+        """
+from typing import Annotated
+from taskflow import Secret, pipeline
+
+@pipeline
+def login(token: Annotated[str, Secret] = "longsecret", site: str = "example.org"):
+    return {"token": token, "site": site}
+""",
+    )
+    result = folder.taskflow("run", *options, login)
+    assert result.returncode == 0, result.stderr
+    assert "longsecret" not in result.stdout + result.stderr
+    assert "***" in result.stdout
+    assert "example.org" in result.stdout
+
+
 @pytest.mark.ring_programs
 def test_no_value_prints_nothing(folder):
     """None is no value."""

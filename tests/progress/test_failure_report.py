@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 from happenings import count, ended, error, failed
@@ -315,3 +317,20 @@ def test_the_summary_stays_short():
     """Five kinds of failure are named, the rest counted."""
     failures = [(f"p/a[{n}]", FAILED, error(line=n)) for n in range(50)]
     assert summary("r", "p", failures).split("\n")[-1] == "  and 45 more in other ways"
+
+
+def test_a_cell_of_a_notebook_is_shown_by_its_number_with_its_lines(monkeypatch):
+    """A worker has no text of it; the process that has the notebook does."""
+    path, code = "/tmp/ipykernel_1/7.py", ["def f():\n", "    return 1 / 0\n"]
+    ipython = pytest.importorskip("IPython")
+    shell = ipython.core.compilerop.CachingCompiler()
+    shell._filename_map[path] = 3
+    monkeypatch.setattr(ipython, "get_ipython", lambda: SimpleNamespace(compile=shell))
+    monkeypatch.setitem(linecache.cache, path, (30, None, code, path))
+    frame = Frame(path, 2, "f", "", mine=True)
+    told = reported(
+        failed("p/f", "f", ErrorReport("ZeroDivisionError", "by zero", frames=(frame,)))
+    )
+    assert "cell [3]:2 in f" in told
+    assert "❱ 2     return 1 / 0" in told
+    assert "ipykernel" not in told

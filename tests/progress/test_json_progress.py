@@ -11,6 +11,7 @@ from happenings import ended, error, failed, started, tell
 
 from taskflow.events import SUCCEEDED, TaskProgressed, TasksEnded, TaskWrote
 from taskflow.progress.jsonl import JsonProgress, as_json
+from taskflow.secret import Redactor
 
 
 def lines_of(stream: io.StringIO) -> list[dict]:
@@ -44,6 +45,17 @@ def test_the_end_waits_for_the_value():
     assert [line["event"] for line in lines_of(stream)] == ["RunStarted", "TasksEnded"]
     progress.finish({"pages": 312})
     assert lines_of(stream)[-1]["value"] == {"pages": 312}
+
+
+def test_the_value_is_told_without_secrets():
+    """In texts, in keys, as the whole of a number; what only looks alike stays data."""
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    tell(progress, [started(), ended()])
+    value = {"key": ["a swordfish"], "swordfish": {1}, "pin": 31337, "pages": 313370, "f": 1.5}
+    progress.finish(value, Redactor(["swordfish", 31337]))
+    told = {"key": ["a ***"], "***": "{1}", "pin": "***", "pages": 313370, "f": 1.5}
+    assert lines_of(stream)[-1]["value"] == told
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,29 @@ def test_a_program_that_waited_ends_in_silence(program):
     assert program.left == []
 
 
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_run_at_exit_is_told_that_it_comes_too_late(program, executor):
+    """Python starts nothing any more when a program ends, and says so in words of its own."""
+    program.write(
+        "late.py",
+        f"""
+        import atexit
+        import taskflow
+        from taskflow import pipeline, task
+
+        @task
+        def work(): return 1
+
+        @pipeline
+        def p(): return work()
+
+        atexit.register(lambda: taskflow.run(p.options(executor={executor!r})))
+        """,
+    )
+    program.run("late.py")
+    assert "ExecutorError: the program is ending, and can start no workers any more" in program.err
+
+
 def test_an_error_in_the_program_ends_its_runs(program):
     """An exception that leaves the program takes the runs in the background with it."""
     fails = PLAIN_START.replace('print("bye")', "1 / 0")

@@ -174,6 +174,10 @@ def test_what_a_stub_cannot_do_is_refused_when_it_is_made():
         (lambda: stub("plain", returns=1), "takes the place of a @task"),
         (lambda: stub(plain, returns=1, raises=OSError), "does one thing"),
         (lambda: stub(plain, raises="404"), "is not an exception"),
+        (lambda: stub(plain, return_=3), "has no 'return_'; did you mean returns="),
+        (lambda: stub(plain, lambda: 3), "did you mean does="),
+        (lambda: stub(plain, 3), "did you mean returns="),
+        (lambda: spy(plain, {0: 3}), "did you mean at="),
     ):
         with pytest.raises(DefinitionError, match=said):
             wrong()
