@@ -270,6 +270,9 @@ class Lost(NamedTuple):
     tail: str
     unclaimed: dict[int, int]
     killed: bool = False
+    #: Bodies, by node and element, that are known not to have stopped when they were asked to,
+    #: while others took their turns; None where nobody looked.
+    stubborn: frozenset[tuple[int, int]] | None = None
 
 
 class Ended(NamedTuple):

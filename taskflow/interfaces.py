@@ -30,9 +30,9 @@ class Clock(Protocol):
 class Lane(NamedTuple):
     """Slots that run calls in the same way.
 
-    A slot of width 1 runs its calls one at a time, in the order in which they were given. A
-    wider one begins up to `width` calls at once and reports each unit by itself, in any order;
-    it is never given more than that.
+    A slot runs its calls one at a time, in the order in which they were given; or, with
+    `crowd`, it begins up to `width` of them at once and reports each unit by itself, in any
+    order, and is never given more than that.
     """
 
     kind: str  #: what a task asks for by `executor=`, or "async"
@@ -40,6 +40,8 @@ class Lane(NamedTuple):
     width: int = 1
     #: Whether a body can be stopped against its will; then `kill` ends its slot at once.
     can_kill: bool = False
+    #: Whether bodies run side by side, be it that there is room for one at a time.
+    crowd: bool = False
 
 
 class Executor(Protocol):

@@ -122,9 +122,9 @@ class SimulatedExecutor:
         self._make_worker = make_worker
         kinds = [lane for lane in self.lanes for _ in range(lane.slots)]
         self._slots = [
-            _Slot(number, make_worker())
-            if lane.width == 1
-            else _Crowd(number, lane.width, make_worker())
+            _Crowd(number, lane.width, make_worker())
+            if lane.crowd
+            else _Slot(number, make_worker())
             for number, lane in enumerate(kinds)
         ]
         self._reports: list[Report] = []

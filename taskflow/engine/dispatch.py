@@ -156,6 +156,8 @@ class Dispatcher:
         slot.reported = now
         for outcome in outcomes:
             work = slot.ended(outcome, self.estimate)
+            if work is None:  # it was given up, and ended all the same
+                continue
             if self._inputs:
                 self._inputs.pop((outcome.node, outcome.first), None)
             if self.plan.attempts.suspects and outcome.state != NOT_RUN and work.ask != ASK_KEYS:
@@ -268,11 +270,12 @@ class Dispatcher:
         slot = self.slots[report.slot]
         self.withdrawn(report.slot, dict(report.unclaimed), now)
         reason = slot.killed_for
-        late, suspects = slot.lost(now)
+        late, suspects = slot.lost(now, report.stubborn)
         slot.buried()
         units = [(each.node, each.first + n) for each in suspects for n in range(each.count)]
         only = len(units) == 1
-        if units and not reason:
+        # Nor is it known who held up the others when it did not stop and nobody else could look.
+        if units and (not reason or (reason == "timeout" and not late)):
             self.plan.attempts.suspect(units, slot.groups(len(units)))
         for work in reversed(late):
             self.limiter.release(work, now, ran=True)

@@ -244,7 +244,7 @@ class Engine:
     def _kill(self, slot: int, why: str) -> None:
         state = self.dispatcher.slots[slot]
         # Bodies in threads cannot be killed, but given up.
-        if state.kind.can_kill or (state.kind.width > 1 and why != "timeout"):
+        if state.kind.can_kill or (state.kind.crowd and why != "timeout"):
             state.killed_for = why
             self.executor.kill(slot)
 

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from taskflow.call import Outcome
     from taskflow.engine.work import Work
@@ -87,8 +87,8 @@ class Queue(_Slot):
             self.units += work.count
         self.ahead += seconds
 
-    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
-        """It reported how some of its work ended: which."""
+    def ended(self, outcome: Outcome, estimate: Estimate) -> Work | None:
+        """It reported how some of its work ended: which; None for what it has no more."""
         self.deadline = None
         entry = self.queue[0]
         work = entry.work
@@ -134,7 +134,7 @@ class Queue(_Slot):
         """The body of a unit has begun, and should have ended by then."""
         self.deadline = deadline
 
-    def lost(self, now: float) -> Late:
+    def lost(self, now: float, stubborn: Collection[Unit] | None) -> Late:
         """Its worker died: what it had begun, in order; it has nothing any more."""
         works = list(self.works())
         is_late = self.killed_for == "timeout" and sum(work.count for work in works) == 1
@@ -181,8 +181,9 @@ class Crowd(_Slot):
                 units.append(unit)
         self.units += len(units)
 
-    def ended(self, outcome: Outcome, estimate: Estimate) -> Work:
-        return self._take_off((outcome.node, outcome.first))
+    def ended(self, outcome: Outcome, estimate: Estimate) -> Work | None:
+        unit = (outcome.node, outcome.first)
+        return self._take_off(unit) if unit in self._flying else None
 
     def _take_off(self, unit: Unit) -> Work:
         self._deadlines.pop(unit, None)
@@ -214,12 +215,14 @@ class Crowd(_Slot):
         times = self._deadlines.values()
         return min(times) + PATIENCE_SECONDS if times else None
 
-    def lost(self, now: float) -> Late:
+    def lost(self, now: float, stubborn: Collection[Unit] | None) -> Late:
+        """Who is late among many is told by the worker: they may have been held up by another."""
         late: list[Work] = []
         others: list[Work] = []
+        known = self._flying if stubborn is None or len(self._flying) == 1 else stubborn
         for unit, work in self._flying.items():
             is_late = self.killed_for == "timeout" and self._deadlines.get(unit, now + 1) <= now
-            (late if is_late else others).append(work)
+            (late if is_late and unit in known else others).append(work)
         self.clear()
         return Late(late, others)
 
@@ -236,7 +239,7 @@ SlotState = Queue | Crowd
 def slot_states(lanes: Iterable[Lane]) -> list[SlotState]:
     """The states of all slots, in the order of their numbers."""
     return [
-        Queue(number, lane) if lane.width == 1 else Crowd(number, lane)
+        Crowd(number, lane) if lane.crowd else Queue(number, lane)
         for number, lane in enumerate(lanes)
         for _ in range(lane.slots)
     ]

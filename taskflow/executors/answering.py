@@ -16,7 +16,7 @@ from taskflow.errors import (
     TaskError,
     TaskTimeout,
 )
-from taskflow.executors.failing import preview, type_name
+from taskflow.executors.failing import note, preview, type_name
 from taskflow.values import encode_each
 
 if TYPE_CHECKING:
@@ -134,5 +134,5 @@ def revive(report: ErrorReport, key: str) -> BaseException:
         ours = _OURS.get(report.type)
         error = RemoteError(report.line) if ours is None else ours(report.message)
     if report.traceback:
-        error.add_note(f"in task {key}, there:\n{report.traceback.rstrip()}")
+        note(error, f"in task {key}, there:\n{report.traceback.rstrip()}")
     return error

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import inspect
 import pickle
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.call import IDENTITY, KNOWN_BLOB, Code, same
 from taskflow.context import context
 from taskflow.errors import CodeError
 from taskflow.executors.answering import check_outputs
+from taskflow.executors.failing import note, told
 from taskflow.executors.keys import KeyFunction
 from taskflow.secret import Hidden, secret_names
 
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from taskflow.call import Batch
+
+
+#: Defaults of these types each call gets for itself.
+CHANGEABLE: Final = (list, dict, set, bytearray, deque)
 
 
 class Body(NamedTuple):
@@ -100,7 +107,7 @@ class Bodies:
             fn = self._expanding(fn)
         retry_on, key, limit_keys = pickle.loads(code.policy) if code.policy else (None, None, ())
         return Body(
-            fn,
+            with_fresh_defaults(fn),
             _finisher(fn),
             retry_on,
             None if key is None else KeyFunction(key, fn),
@@ -129,6 +136,39 @@ class Bodies:
         return marked
 
 
+def with_fresh_defaults(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with a copy for each call of its defaults that a body could change.
+
+    Whether a call sees what an earlier one has put in there would hang on who ran where.
+    """
+    if not inspect.isfunction(fn) or not (fn.__defaults__ or fn.__kwdefaults__):
+        return fn
+    changeable = {
+        name: (None if parameter.kind == parameter.KEYWORD_ONLY else place, parameter.default)
+        for place, (name, parameter) in enumerate(inspect.signature(fn).parameters.items())
+        if isinstance(parameter.default, CHANGEABLE) and parameter.kind != parameter.POSITIONAL_ONLY
+    }
+    if not changeable or hasattr(fn, "__wrapped__") or not _can_be_copied(changeable):
+        return fn
+
+    @functools.wraps(fn)
+    def fresh(*args: Any, **kwargs: Any) -> Any:
+        for name, (place, default) in changeable.items():
+            if name not in kwargs and (place is None or place >= len(args)):
+                kwargs[name] = copy.deepcopy(default)
+        return fn(*args, **kwargs)
+
+    return fresh
+
+
+def _can_be_copied(defaults: object) -> bool:
+    try:
+        copy.deepcopy(defaults)
+    except Exception:  # noqa: BLE001 - e.g. a lock in it, so it is meant to be shared
+        return False
+    return True
+
+
 def finished(body: Body, value: Any) -> Any:
     """The value of a body that has returned: of a generator, the list of what it yields."""
     return checked(body, value if body.finish is None else body.finish(value))
@@ -152,8 +192,8 @@ def retryable(error: BaseException, body: Body | None) -> bool:
         return isinstance(error, asked)
     try:
         return bool(asked(error))
-    except Exception as wrong:  # noqa: BLE001 - a predicate is user code; its answer is "no"
-        error.add_note(f"retry_on itself raised {type(wrong).__name__}: {wrong}")
+    except BaseException as wrong:  # noqa: BLE001 - user code, it may also exit; its answer is "no"
+        note(error, f"retry_on itself raised {type(wrong).__name__}: {told(wrong)}")
         return False
 
 

@@ -16,11 +16,14 @@ from taskflow.executors.deadline import raise_in
 from taskflow.executors.units import STOP_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from taskflow.call import Outcome
     from taskflow.executors.units import Unit
 
+#: A body that goes on for so long after its timeout, and through so many looks at it, is stubborn.
+LINGER_SECONDS: Final = 1.0
+LOOKS: Final = 5
 #: How long bodies that were told to stop are waited for, when all ends.
 END_SECONDS: Final = 1.0
 
@@ -35,8 +38,15 @@ class Crew(Protocol):
         """Begin these bodies; each is reported when it ends, from any thread."""
         ...
 
-    def abandon(self, now: float) -> list[Unit]:
-        """Give up bodies whose timeout was over long ago; they are not reported any more."""
+    def abandon(self, now: float) -> list[Outcome]:
+        """Give up bodies whose timeout was over long ago: how they, and who hung on them, end."""
+        ...
+
+    def stubborn(self, now: float) -> list[Unit]:
+        """Bodies that go on long after they were asked to stop, and through no fault of others.
+
+        To be asked now and then; each is told once.
+        """
         ...
 
     @property
@@ -71,11 +81,27 @@ class Running(Generic[Holder]):
         with self.lock:
             return self._units.pop(unit, None) is not None
 
+    def lingering(self, now: float) -> list[Unit]:
+        """The bodies that go on although their timeout was over a while ago."""
+        with self.lock:
+            return [each for each in self._units if each.due and each.due + LINGER_SECONDS <= now]
+
+    def held_by(self, holder: Holder) -> Unit | None:
+        """The body that this one holds."""
+        with self.lock:
+            return next((unit for unit, each in self._units.items() if each is holder), None)
+
     def overdue(self, now: float) -> dict[Unit, Holder]:
         """Take out the bodies that go on although their timeout was over long ago."""
         with self.lock:
             late = [each for each in self._units if each.due and each.due + STOP_SECONDS <= now]
             return {unit: self._units.pop(unit) for unit in late}
+
+    def take(self, chosen: Callable[[Holder], bool]) -> dict[Unit, Holder]:
+        """Take out those whose holders are chosen."""
+        with self.lock:
+            units = [unit for unit, holder in self._units.items() if chosen(holder)]
+            return {unit: self._units.pop(unit) for unit in units}
 
     def clear(self) -> dict[Unit, Holder]:
         """Take out all; the caller has the lock."""
@@ -89,6 +115,18 @@ class Running(Generic[Holder]):
             return min((each.due + STOP_SECONDS for each in self._units if each.due), default=None)
 
 
+class Looks:
+    """Counts how often bodies were seen to go on: once might be just before they stop."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Unit, int] = {}
+
+    def at(self, units: Iterable[Unit]) -> list[Unit]:
+        """These go on; which of them have now been seen often enough."""
+        self._counts = {unit: self._counts.get(unit, 0) + 1 for unit in units}
+        return [unit for unit, count in self._counts.items() if count == LOOKS]
+
+
 class ThreadCrew:
     """Threads that are made as they are needed, each with one body at a time."""
 
@@ -100,6 +138,7 @@ class ThreadCrew:
         self._changed = threading.Condition(self._running.lock)
         self._threads: set[threading.Thread] = set()  # less those with abandoned bodies
         self._over = False
+        self._looks = Looks()
 
     def give(self, units: Sequence[Unit]) -> None:
         """Begin these bodies."""
@@ -148,12 +187,16 @@ class ThreadCrew:
             self._running.add(unit, threading.current_thread())
             return unit
 
-    def abandon(self, now: float) -> list[Unit]:
+    def stubborn(self, now: float) -> list[Unit]:
+        """Bodies that go on: whoever can look has the interpreter, so they might have stopped."""
+        return self._looks.at(self._running.lingering(now))
+
+    def abandon(self, now: float) -> list[Outcome]:
         """Give up bodies that did not stop; other threads take the places of theirs."""
         late = self._running.overdue(now)
         self._threads.difference_update(late.values())
         self._hire()
-        return list(late)
+        return [unit.abandoned() for unit in late]
 
     @property
     def next_time(self) -> float | None:

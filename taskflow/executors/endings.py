@@ -42,7 +42,7 @@ def result_error(value: Any, error: Exception) -> Exception:
     why = why_unpicklable(value, "the result", error)
     fix = "return plain data, and open connections where they are used"
     if isinstance(value, GeneratorType):
-        fix = "return list(...) of it, or yield its elements in the task itself"
+        fix = "return list(...) of it, or yield its elements"
     return ResultError(f"{why}; {fix}")
 
 

@@ -43,13 +43,27 @@ def report_of(
     """Describe an exception so that it can be shown and raised again elsewhere; never raises."""
     return ErrorReport(
         type=type_name(type(error)),
-        message=shortened(_told(error)),
+        message=shortened(told(error)),
         traceback=shortened(_formatted(error)),
         frames=_frames(error.__traceback__),
         pickled=_pickled(error),
         retryable=retryable,
         inputs=previews(arguments or {}),
     )
+
+
+#: What is left to say of an exception when even that raises: made beforehand, for want of memory.
+INDESCRIBABLE: Final = ErrorReport(
+    "taskflow.errors.TaskError",
+    "it raised something, and then describing that raised, too: its exception runs code of its own "
+    "that fails, or memory ran out; raise a plain exception, or use less memory at once",
+    retryable=False,
+)
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add a note to an exception, if it takes notes."""
+    _safely(lambda: error.add_note(text))
 
 
 def previews(arguments: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -77,11 +91,12 @@ def shortened(text: str, limit: int = TEXT_LIMIT) -> str:
     return f"{text[:half]}\n... {len(text) - limit:,} characters left out ...\n{text[-half:]}"
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
+    """The message of an exception, with its notes."""
     text = _safely(lambda: str(error))
-    told = "<its __str__ raises>" if text is None else text
-    notes = getattr(error, "__notes__", None) or ()
-    return "\n".join([told, *(note for note in notes if isinstance(note, str))])
+    said = "<its __str__ raises>" if text is None else text
+    notes = _safely(lambda: list(getattr(error, "__notes__", ()))) or ()
+    return "\n".join([said, *(each for each in notes if isinstance(each, str))])
 
 
 def _formatted(error: BaseException) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.executors.crews import END_SECONDS, Running
+from taskflow.executors.crews import END_SECONDS, Looks, Running
 from taskflow.executors.outbox import CLOSE_SECONDS
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class LoopCrew:
         self._close = close
         self._running: Running[asyncio.Task[None]] = Running()
         self._loops: list[Loop] = []  # the last one is in use
+        self._over = False
+        self._looks = Looks()
+        self._has_looked = True
+        self._found: list[Unit] = []  # stubborn bodies that nobody was told of yet
 
     def give(self, units: Sequence[Unit]) -> None:
         """Begin these bodies."""
@@ -43,8 +48,12 @@ class LoopCrew:
 
     def _begin(self, loop: Loop, units: Sequence[Unit]) -> None:
         with self._running.lock:
+            if self._over:  # it was ended while the loop was held up
+                return
             for unit in units:
-                self._running.add(unit, loop.events.create_task(self._run(unit)))
+                task = loop.events.create_task(self._run(unit))
+                self._running.add(unit, task)
+                task.add_done_callback(functools.partial(self._never_ran, unit))
 
     async def _run(self, unit: Unit) -> None:
         # Reported in here: the task itself may be cancelled, by its own body, as it returns.
@@ -52,12 +61,53 @@ class LoopCrew:
         if self._running.remove(unit):
             self._report(outcome)
 
-    def abandon(self, now: float) -> list[Unit]:
-        """Give up bodies that did not stop; if one of them blocks the loop, begin another loop."""
+    def _never_ran(self, unit: Unit, _: asyncio.Task[None]) -> None:
+        """Report what another body has cancelled before it began: then nothing of it has run."""
+        if self._running.remove(unit):
+            self._report(unit.never_ran())
+
+    def stubborn(self, now: float) -> list[Unit]:
+        """Bodies that go on although the loop takes turns, or since they themselves hold it up."""
+        if not self._loops:
+            return []
+        lingering = self._running.lingering(now)
+        if lingering and self._has_looked:
+            self._has_looked = False
+            self._loops[-1].soon(self._look)
+        elif lingering:
+            holder = self._holder(self._loops[-1])
+            self._found += self._looks.at(unit for unit in lingering if unit is holder)
+        found, self._found = self._found, []
+        return found
+
+    def _look(self) -> None:
+        """Called in the loop: what goes on now could have taken its turn, and stopped."""
+        self._found += self._looks.at(self._running.lingering(time.monotonic()))
+        self._has_looked = True
+
+    def _holder(self, loop: Loop) -> Unit | None:
+        """The body whose turn it is in a loop."""
+        task = asyncio.current_task(loop.events)
+        return None if task is None else self._running.held_by(task)
+
+    def abandon(self, now: float) -> list[Outcome]:
+        """Give up bodies that did not stop; if the loop is held up, the others get a new one."""
         late = self._running.overdue(now)
-        if late and not self._loops[-1].comes_round():
-            self._loops.append(Loop(self._close))
-        return list(late)
+        if not late or self._loops[-1].comes_round():
+            return [unit.abandoned() for unit in late]
+        blocked = self._loops[-1]
+        holder = asyncio.current_task(blocked.events)
+        self._loops.append(Loop(self._close))
+        others = self._running.take(
+            lambda each: each.get_loop() is blocked.events and each is not holder
+        )
+        # Where it is known who holds up the loop, the others could not stop when asked to.
+        if holder is not None and (holder in late.values() or self._running.held_by(holder)):
+            others.update({unit: task for unit, task in late.items() if task is not holder})
+        for task in others.values():
+            blocked.soon(task.cancel)
+        given_up = [unit.abandoned() for unit in late if unit not in others]
+        return given_up + [unit.given_back() for unit in others]
 
     @property
     def next_time(self) -> float | None:
@@ -67,6 +117,7 @@ class LoopCrew:
     def end(self, seconds: float) -> None:
         """Cancel what runs, close what was opened in the loop, and end it."""
         with self._running.lock:
+            self._over = True
             bodies = list(self._running.clear().values())
         for loop in self._loops:
             loop.tell_end([each for each in bodies if each.get_loop() is loop.events])

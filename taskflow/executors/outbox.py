@@ -29,7 +29,8 @@ class Outbox:
 
     def __init__(self, link: WorkerLink, log: str) -> None:
         self._link = link
-        self._lock = OwnedLock()
+        # One of C's: an exception that is raised in a thread cannot come between the lock and us.
+        self._lock = threading.RLock()
         self._log = open(log, "rb", buffering=0)  # noqa: SIM115 - as long as the worker
         self._read = 0
         self._outcomes: list[Outcome] = []
@@ -70,7 +71,7 @@ class Outbox:
     @property
     def is_sending_here(self) -> bool:
         """Whether this very thread is in the midst of a message."""
-        return self._lock.is_mine
+        return self._lock._is_owned()  # type: ignore[attr-defined,no-any-return] # noqa: SLF001 - of use to Condition, too
 
     def send_text(self, key: str, text: bytes) -> None:
         """Send what a task wrote through a stream of Python's."""
@@ -105,27 +106,6 @@ class Outbox:
             return all(os.path.samestat(os.fstat(fd), log) for fd in fds)
         except OSError:
             return False
-
-
-class OwnedLock:
-    """A lock that tells whether this thread has it: a finaliser may run in the midst of a send."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner = 0
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._owner = threading.get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = 0
-        self._lock.release()
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this thread has it."""
-        return self._owner == threading.get_ident()
 
 
 def _left_out(count: int) -> bytes:

@@ -49,8 +49,8 @@ class ProcessExecutor:
         self.lanes: tuple[Lane, ...] = (Lane("processes", self.workers, can_kill=True),)
         if wide:
             self.lanes += (
-                Lane("async", width=ASYNC_WIDTH, can_kill=True),
-                Lane("threads", width=THREADS_WIDTH, can_kill=True),
+                Lane("async", width=ASYNC_WIDTH, can_kill=True, crowd=True),
+                Lane("threads", width=THREADS_WIDTH, can_kill=True, crowd=True),
             )
         self._slots: list[Slot] = []
         self._waker: socket.socket | None = None  # from the start to the end

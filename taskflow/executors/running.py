@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, ASK_VALUE, NOT_RUN, Abort, Outcome
 from taskflow.context import Context, context
-from taskflow.events import SUCCEEDED
+from taskflow.events import FAILED, SUCCEEDED
 from taskflow.executors.bodies import Bodies, finished, named
 from taskflow.executors.endings import answer, failed, on_purpose, packed
-from taskflow.executors.failing import previews
+from taskflow.executors.failing import INDESCRIBABLE, previews
 from taskflow.executors.inputs import Inputs, MissingInputError, next_of
 from taskflow.executors.keys import limit_keys
 from taskflow.values import dumps
@@ -59,18 +59,20 @@ class Place:
         setup = self.setup
         return Context(setup.run_id, setup.run_dir, setup.scheduled_time, setup.data_interval)
 
-    def begun(self, call: Call, body: Body, element: int) -> None:
-        """Tell the engine that a body is about to begin, if it wants to know."""
-        if body.announced and call.ask != ASK_KEYS:
-            self.on_start(call.node, element)
-
-    def loaded(
+    def begun(
         self, call: Call, body: Body, element: int, mark: Any, args: Sequence[Any], kwargs: Any
     ) -> None:
-        """Tell it what a body works on that may be killed, or that was in trouble before."""
-        if (body.timeout or call.attempt > 1) and call.ask != ASK_KEYS:
-            inputs = previews(named(body, args, kwargs))
-            self.on_start(call.node, element, mark, inputs)
+        """Tell the engine that a body begins, if it wants to know: its time, its rate count now.
+
+        The last thing before the body, so after its arguments were loaded; also told is what a
+        body works on that may be killed, or that was in trouble before.
+        """
+        if call.ask == ASK_KEYS:
+            return
+        if body.announced:
+            self.on_start(call.node, element)
+        if body.timeout or call.attempt > 1:  # after that: a repr may hang, too
+            self.on_start(call.node, element, mark, previews(named(body, args, kwargs)))
 
     def called(self, body: Body, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """What the body returns, within its timeout if that can be seen to here."""
@@ -98,13 +100,30 @@ class Place:
     ) -> tuple[str, Any]:
         """How a body has ended that raised: the state, and what goes with it."""
         try:
+            return self._ended_by(error, body, args, kwargs, final=call.ask == ASK_KEYS)
+        except Abort:
+            raise
+        except BaseException:  # noqa: BLE001 - code of the exception's own; never silence
+            return FAILED, INDESCRIBABLE
+
+    def _ended_by(
+        self,
+        error: BaseException,
+        body: Body | None,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        *,
+        final: bool,
+    ) -> tuple[str, Any]:
+        try:
             ended = on_purpose(error)
         except Exception as wrong:  # noqa: BLE001 - a bad delay is the task's own failure
             error, ended = wrong, None
         if ended is not None:
             return ended
-        self.first_error = self.first_error or error
-        return failed(error, body, args, kwargs, final=call.ask == ASK_KEYS)
+        if self.first_error is None:
+            self.first_error = error
+        return failed(error, body, args, kwargs, final=final)
 
 
 class Runner(Place):
@@ -155,9 +174,8 @@ class Runner(Place):
         body = None
         try:
             body = self.bodies.get(call.spec)
-            self.begun(call, body, -1)
             args, kwargs = self._inputs.arguments(call)
-            self.loaded(call, body, -1, (), args, kwargs)
+            self.begun(call, body, -1, (), args, kwargs)
             if call.ask == ASK_KEYS:
                 made: Any = limit_keys(body.limit_keys, args, kwargs)
             else:
@@ -241,14 +259,13 @@ class Runner(Place):
         facts = self.context
         facts.element = call.keys[index - call.first] if call.keys else index
         try:
-            self.begun(call, body, index)
             args, kwargs = next_of(elements)
             mark: tuple[Any, ...] = ()
             if body.key is not None and call.ask != ASK_KEYS:
                 facts.element = body.element_key(args, kwargs)
                 keys.append(facts.element)
                 mark = (facts.element,)
-            self.loaded(call, body, index, mark, args, kwargs)
+            self.begun(call, body, index, mark, args, kwargs)
             values.append(self.element_value(call, body, args, kwargs))
         except Abort:
             raise

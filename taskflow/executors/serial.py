@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SerialWorker:
-    """Serves one slot of width 1."""
+    """Serves one slot whose bodies run one at a time."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.process
 import os
 import pickle
 import select
@@ -76,6 +77,7 @@ class Slot:
         self._hung_up = False  # whether it closed the connection and lived on
         self._told = 0  # how much of its output the worker has sent
         self._open = 0  # units that it was given and that have not been reported
+        self._stubborn: set[tuple[int, int]] = set()  # bodies that do not stop when asked to
         self._holds = False  # whether its bodies have opened something that is to be closed
         self._oom_kills = oom_kills()
 
@@ -103,9 +105,7 @@ class Slot:
                 env=thread_caps(max(self._owner.workers, self._bodies)),
             )
             with _without_ctrl_c():
-                self._future = self._pool.submit(
-                    worker.serve, self._setup, self._log, self._lane.kind, self._lane.width
-                )
+                self._future = self._pool.submit(worker.serve, self._setup, self._log, self._lane)
         except BaseException:
             mine.close()
             os.close(self._life)
@@ -126,7 +126,7 @@ class Slot:
                 raise ExecutorError(f"worker {self.number} cannot start: {error}") from error
         units = sum(call.count for call in batch.calls)
         self._open += units
-        if self._lane.width == 1:
+        if not self._lane.crowd:
             self.tokens.grant(batch.id, units)
         calls = [tuple(call) for call in batch.calls]
         self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
@@ -136,7 +136,7 @@ class Slot:
     @property
     def capacity(self) -> int:
         """How many calls can be queued here at most."""
-        return self.tokens.capacity if self._lane.width == 1 else self._lane.width
+        return self._lane.width if self._lane.crowd else self.tokens.capacity
 
     def withdraw(self) -> dict[int, int]:
         """Take back what the worker has not claimed."""
@@ -175,6 +175,9 @@ class Slot:
         if kind == "progress":
             key, done, total = rest
             return Output(self.number, key, "", (done, total))
+        if kind == "stubborn":
+            self._stubborn.add((rest[0], rest[1]))
+            return None
         if kind == "holds":
             self._holds = True
             return None
@@ -219,7 +222,8 @@ class Slot:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
         tail = self._tail()
-        lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed)
+        stubborn = frozenset(self._stubborn)
+        lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed, stubborn)
         self._free()
         if self._deaths_at_start >= START_TRIES:
             raise ExecutorError(
@@ -251,6 +255,9 @@ class Slot:
         if self._future is not None:
             os.close(self._life)
             self.link.sock.close()
+            # At its end it would wait for these as for children of its own, and cannot.
+            ours = self._pool._processes or {}  # noqa: SLF001 - loky says it nowhere else
+            multiprocessing.process._children.difference_update(ours.values())  # type: ignore[attr-defined] # noqa: SLF001
 
     def hang_up(self) -> bool:
         """Let an idle worker close what it holds; whether there is such a one."""

@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from taskflow.context import current
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Buffer
 
@@ -29,11 +29,18 @@ QUIET_SECONDS: Final = 0.05
 KEPT_BYTES: Final = 1 << 20
 
 
+class HandOver(Protocol):
+    """Has something sent by a thread that no timeout can interrupt."""
+
+    def __call__(self, send: Callable[[], None], *, wait: bool) -> None: ...
+
+
 class KeyedOutput:
     """Takes what bodies write, and sends it on under the key of each, in whole lines."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, hand_over: HandOver) -> None:
         self._outbox = outbox
+        self._hand_over = hand_over
         # Appended to without a lock: whoever writes may be a finaliser in the midst of a `send`.
         self._written: deque[tuple[str, bytes]] = deque()
         self._size = 0
@@ -48,11 +55,9 @@ class KeyedOutput:
         ends = b"\n" in data and time.monotonic() - self._sent > QUIET_SECONDS
         if not ends and self._size < KEPT_BYTES:
             return
-        if not self._outbox.is_sending_here and self._sending.acquire(blocking=False):
-            try:
-                self._send_lines()
-            finally:
-                self._sending.release()
+        # Of a finaliser in the midst of a message nobody waits: that message is in the way.
+        busy = self._outbox.is_sending_here or self._sending.locked()
+        self._hand_over(self.flush, wait=not busy)
 
     def flush(self) -> None:
         """Send all whole lines."""

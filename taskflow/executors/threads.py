@@ -110,7 +110,10 @@ class Threads:
     """
 
     def __init__(self, width: int) -> None:
-        self.lanes = (Lane("threads", width=width), Lane("async", width=ASYNC_WIDTH))
+        self.lanes = (
+            Lane("threads", width=width, crowd=True),
+            Lane("async", width=ASYNC_WIDTH, crowd=True),
+        )
         self._places: list[Place] = []
         self._crews: list[Crew] = []
         self._ended: list[Crew] = []
@@ -138,7 +141,7 @@ class Threads:
     def _crew(self, slot: int) -> Crew:
         lane = self.lanes[slot]
         place = self._places[slot]
-        return crew_of(place, lane.kind, lane.width, lambda each: self._report(_Over(slot, each)))
+        return crew_of(place, lane, lambda each: self._report(_Over(slot, each)))
 
     def _body_ended(self, key: str) -> None:
         del key
@@ -174,7 +177,7 @@ class Threads:
             pass
         now = time.monotonic()
         for slot, crew in enumerate(self._crews):
-            found += [_Over(slot, unit.abandoned()) for unit in crew.abandon(now)]
+            found += [_Over(slot, outcome) for outcome in crew.abandon(now)]
         return list(_together(found))
 
     def patience(self, timeout: float | None) -> float | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, NOT_RUN, ErrorReport, Outcome
 from taskflow.context import context
 from taskflow.errors import TaskTimeout
-from taskflow.events import SUCCEEDED, TIMED_OUT
+from taskflow.events import FAILED, SUCCEEDED, TIMED_OUT
 from taskflow.executors.bodies import awaitable, checked
 from taskflow.executors.endings import answer, packed
+from taskflow.executors.failing import INDESCRIBABLE
 from taskflow.executors.inputs import Inputs, MissingInputError, next_of
 from taskflow.executors.keys import limit_keys
 from taskflow.values import dumps
@@ -65,9 +66,11 @@ class Unit:
             except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
                 outcome = self._bad(error)
             self._place.on_end(self.key)
-            return outcome
+        except BaseException:  # noqa: BLE001 - memory may run out anywhere; never silence
+            outcome = self._outcome(FAILED, INDESCRIBABLE)
         finally:
             context.reset(token)
+        return outcome
 
     async def run_async(self) -> Outcome:
         """Run the body in this event loop."""
@@ -79,8 +82,25 @@ class Unit:
             outcome = self._good(value)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
             outcome = self._bad(error)
-        self._place.on_end(self.key)
+        try:
+            self._place.on_end(self.key)
+        except BaseException:  # noqa: BLE001 - memory may run out anywhere; never silence
+            outcome = self._outcome(FAILED, INDESCRIBABLE)
         return outcome
+
+    def never_ran(self) -> Outcome:
+        """How it ends that was cancelled, by another body of its event loop, before it began."""
+        report = ErrorReport(
+            "asyncio.exceptions.CancelledError",
+            "another body of its event loop cancelled it before it began (asyncio.all_tasks()?); "
+            "cancel only the tasks that a body has made itself",
+            retryable=False,
+        )
+        return self._outcome(FAILED, report)
+
+    def given_back(self) -> Outcome:
+        """It could not come to its end here, for no fault of its own: it is to run once more."""
+        return self._outcome(NOT_RUN, None)
 
     def abandoned(self) -> Outcome:
         """How it ends when its body goes on long after its timeout, and cannot be stopped."""
@@ -99,7 +119,6 @@ class Unit:
     def _begin(self) -> Body:
         self._began = time.perf_counter()
         body = self._body = self._place.bodies.get(self.call.spec)
-        self._place.begun(self.call, body, self.element)
         if self._rows is None:
             self._args, self._kwargs = Inputs().arguments(self.call)
         else:
@@ -110,7 +129,7 @@ class Unit:
             self.facts.element = body.element_key(self._args, self._kwargs)
             self._mark = (self.facts.element,)
         mark = self._mark or ()
-        self._place.loaded(self.call, body, self.element, mark, self._args, self._kwargs)
+        self._place.begun(self.call, body, self.element, mark, self._args, self._kwargs)
         if body.timeout:
             self.due = time.monotonic() + body.timeout
         return body

@@ -12,11 +12,12 @@ import os
 import pickle
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow import resources
 from taskflow.call import Batch, Call
 from taskflow.executors import streams
+from taskflow.executors.courier import Courier
 from taskflow.executors.crews import ThreadCrew
 from taskflow.executors.deadline import raising_timeout, start_watch
 from taskflow.executors.deaths import HUNG_UP
@@ -31,37 +32,40 @@ if TYPE_CHECKING:
     from taskflow.executors.crews import Crew
     from taskflow.executors.outbox import Outbox
     from taskflow.executors.wire import WorkerLink
+    from taskflow.interfaces import Lane
 
 #: The kind of lane whose bodies share an event loop.
 ASYNC: Final = "async"
 
 
-def crew_of(place: Place, kind: str, width: int, report: Callable[[Outcome], None]) -> Crew:
-    """Who runs the bodies of a wide slot of this kind."""
+def crew_of(place: Place, lane: Lane, report: Callable[[Outcome], None]) -> Crew:
+    """Who runs the bodies of a slot of this lane."""
     place.limited = raising_timeout
     start_watch()  # here, and not in the thread of a body
-    if kind == ASYNC:  # here: no other worker needs asyncio
+    if lane.kind == ASYNC:  # here: no other worker needs asyncio
         from taskflow.executors.loops import LoopCrew
 
         return LoopCrew(report, lambda: resources.aclose(place.setup.run_id))
-    return ThreadCrew(width, report)
+    return ThreadCrew(lane.width, report)
 
 
 class WideWorker:
-    """Serves one slot of a width above 1."""
+    """Serves one slot whose bodies run side by side."""
 
-    def __init__(
-        self, setup: Setup, kind: str, width: int, link: WorkerLink, outbox: Outbox
-    ) -> None:
+    def __init__(self, setup: Setup, lane: Lane, link: WorkerLink, outbox: Outbox) -> None:
         self._link = link
         self._outbox = outbox
-        self._output = streams.KeyedOutput(outbox)
+        self._courier = Courier()
+        self._output = streams.KeyedOutput(outbox, self._hand_over)
         self._place = Place(setup)
         self._place.on_start = lambda *said: outbox.send("started", *said)
         self._place.on_end = self._body_ended
         self._place.bodies.on_load = lambda: self._body_ended("")
-        self._place.on_progress = lambda *said: outbox.send("progress", *said)
-        self._crew = crew_of(self._place, kind, width, self._report)
+        self._place.on_progress = lambda *said: self._courier.soon(
+            lambda: self._say("progress", *said)
+        )
+        resources.on_first_open = lambda: self._courier.now(lambda: self._say("holds"))
+        self._crew = crew_of(self._place, lane, self._report)
         streams.install(self._output)
         self._pid = os.getpid()
         self._open = 0
@@ -83,6 +87,19 @@ class WideWorker:
             self._crew.give(units)
         self._crew.end(CLOSE_SECONDS)
         self.send_output()
+
+    def _say(self, *message: Any) -> None:
+        with _heard():
+            self._outbox.send(*message)
+
+    def _hand_over(self, send: Callable[[], None], *, wait: bool) -> None:
+        """Have output sent, where no timeout can strike."""
+
+        def heard() -> None:
+            with _heard():
+                send()
+
+        (self._courier.now if wait else self._courier.soon)(heard)
 
     def _report(self, outcome: Outcome) -> None:
         with _heard():
@@ -114,6 +131,8 @@ class WideWorker:
                 if time.monotonic() - looked > OUTPUT_SECONDS:
                     looked = time.monotonic()
                     self.send_output()
+                    for unit in self._crew.stubborn(looked):
+                        self._outbox.send("stubborn", unit.call.node, unit.element)
 
     def send_output(self) -> None:
         """Send whole lines, of bodies that go on, and of what cannot be told whose it is."""

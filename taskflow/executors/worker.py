@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from taskflow.call import Setup
+    from taskflow.interfaces import Lane
 
 # The ends that the process was started with; see `begin`.
 _ends: list[Any] = []
@@ -64,7 +65,7 @@ def _watch(life: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def serve(setup: Setup, log: str, kind: str, width: int) -> None:
+def serve(setup: Setup, log: str, lane: Lane) -> None:
     """Run batches until the engine closes the connection; then close what bodies have opened."""
     connection, tokens, _ = _ends
     redirect(log)
@@ -77,10 +78,10 @@ def serve(setup: Setup, log: str, kind: str, width: int) -> None:
     resources.home = setup.run_id
     resources.on_first_open = lambda: outbox.send("holds")
     try:
-        if width > 1:
+        if lane.crowd:
             from taskflow.executors.wide import WideWorker
 
-            worker: Any = WideWorker(setup, kind, width, link, outbox)
+            worker: Any = WideWorker(setup, lane, link, outbox)
         else:
             tokens_end = WorkerTokens(tokens.fileno())
             worker = SerialWorker(setup, link, tokens_end, outbox, lambda: redirect(log))

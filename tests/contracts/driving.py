@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Nothing here takes nearly as long; a test that waits for longer has found a hang.
 PATIENCE = 30.0
 #: What `Driver.code` is told of a function.
-OPTIONS = {"timeout", "limit_keys", "announced", "outputs"}
+OPTIONS = {"timeout", "limit_keys", "announced", "outputs", "retry_on"}
 
 
 class Driver:
@@ -51,10 +51,11 @@ class Driver:
         limit_keys: tuple[Any, ...] = (),
         announced: bool = False,
         outputs: int = 0,
+        retry_on: Any = None,
     ) -> int:
         """The spec of a function, sent by value; on an async slot, of a coroutine function."""
         spec = next(self._numbers)
-        policy = dumps((None, key, limit_keys)) if key or limit_keys else b""
+        policy = dumps((retry_on, key, limit_keys)) if retry_on or key or limit_keys else b""
         code = Code("", "", spec, 0, policy, timeout, announced, outputs)
         self._codes[spec] = code, dumps([as_async(fn) if self.lane.kind == "async" else fn])
         return spec
@@ -129,7 +130,7 @@ class Driver:
         """Run calls as one batch to their end; their outcomes in the order of the calls."""
         self.submit(*calls)
         outcomes = self.finish()
-        if self.lane.width > 1:
+        if self.lane.crowd:
             order = [call.node for call in calls]
             outcomes.sort(key=lambda outcome: (order.index(outcome.node), outcome.first))
         return outcomes

@@ -105,6 +105,12 @@ def _bad_notes():
     raise error
 
 
+def _notes_number():
+    error = ValueError("numbered")
+    error.__notes__ = 5
+    raise error
+
+
 def _stop():
     raise StopIteration(3)
 
@@ -125,6 +131,7 @@ RAISERS = {
     _memory: ("MemoryError", ""),
     _cyclic: ("ValueError", "ring"),
     _bad_notes: ("ValueError", "text"),
+    _notes_number: ("ValueError", "numbered"),
     _stop: ("StopIteration", "3"),
 }
 

@@ -130,7 +130,7 @@ def test_nothing_is_taken_back(wide):
 
 def test_a_wide_slot_holds_as_many_as_it_is_wide(wide):
     """The engine learns from `capacity` how many may be in flight."""
-    assert wide.executor.capacity(wide.slot) == wide.lane.width > 1
+    assert wide.executor.capacity(wide.slot) == wide.lane.width
 
 
 def test_a_value_of_a_neighbour_is_missing(wide):
@@ -173,7 +173,7 @@ def _identity():
 
 def test_what_bodies_write_side_by_side_bears_their_own_keys(killable, tmp_path):
     """`print` and logging of bodies that take turns, half lines too; native writes bear none."""
-    if killable.lane.width == 1:
+    if not killable.lane.crowd:
         return
     (tmp_path / "meeting").mkdir()
     count = 8
@@ -312,14 +312,14 @@ def test_a_worker_is_lost_once_with_all_that_it_had_begun(killable, ledger):
     calls = [killable.call(hang, n) for n in range(count)]
     killable.submit(*calls)
     killable.until(lambda: len(ledger.lines) == count)
-    if killable.lane.width == 1:
+    if not killable.lane.crowd:
         killable.executor.kill(killable.slot)
     else:
         killable.submit(killable.call(os._exit, 3))
     killable.until(lambda: len(killable.losses) > before)
     loss = killable.losses[-1]
     assert (loss.slot, loss.unclaimed) == (killable.slot, {})
-    assert killable.lane.width == 1 or ("exit code 3" in loss.cause and not loss.killed)
+    assert not killable.lane.crowd or ("exit code 3" in loss.cause and not loss.killed)
     assert killable.outcomes == []
     killable.given.clear()
     assert killable.value(lambda: "alive") == "alive"

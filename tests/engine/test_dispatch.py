@@ -10,6 +10,9 @@ from doubles import Dies, Hangs
 from drives import Drive
 
 from taskflow import Limit, outcome, successes, task
+from taskflow.call import Outcome
+from taskflow.engine.slots import Crowd
+from taskflow.engine.work import Work
 from taskflow.events import TasksEnded, TasksReturned, TasksStarted
 from taskflow.interfaces import Lane
 
@@ -193,7 +196,8 @@ def test_a_worker_that_dies_with_several_bodies_in_flight_charges_none_of_them()
 
 def test_who_kills_a_wide_worker_is_found_by_quarters():
     """Of hundreds in flight none is run alone that is not to blame: it takes a few deaths."""
-    lanes = (Lane("processes", can_kill=True), Lane("threads", width=300, can_kill=True))
+    threads = Lane("threads", width=300, can_kill=True, crowd=True)
+    lanes = (Lane("processes", can_kill=True), threads)
     drive = Drive(lambda: successes(deadly_nap.map(range(300))), lanes=lanes, seconds=0.2)
     assert drive.value == [x for x in range(300) if x != 9]
     assert drive.executor.charged == {(0, 9): 3}
@@ -216,3 +220,28 @@ def test_few_short_elements_are_not_passed_to_and_fro():
     """Taking work back costs more than it gains where there is next to none."""
     drive = Drive(lambda: step.map(range(4)), slots=2, seconds=1e-4)
     assert not [e for e in drive.recorder.events if isinstance(e, TasksReturned)]
+
+
+def test_those_that_another_body_held_up_are_not_late():
+    """Of many whose time is over when their worker is killed, the stubborn ones have had it."""
+    crowd = Crowd(0, Lane("async", width=10, can_kill=True, crowd=True))
+    crowd.killed_for = "timeout"
+    works = [Work(node) for node in range(3)]
+    for stubborn, late in ((None, [0, 1]), (frozenset(), []), (frozenset({(1, -1)}), [1])):
+        crowd.give(1, works, 0.0)
+        crowd.started((0, -1), 5.0)
+        crowd.started((1, -1), 5.0)
+        crowd.killed_for = "timeout"
+        lost = crowd.lost(10.0, stubborn)
+        assert [work.node for work in lost.overdue] == late
+        assert len(lost.others) == 3 - len(late)
+    crowd.give(1, works[:1], 0.0)
+    crowd.started((0, -1), 5.0)
+    assert crowd.lost(10.0, frozenset()).overdue == works[:1]  # there is nobody else
+
+
+def test_what_was_given_up_may_end_all_the_same():
+    """An outcome of a unit that its slot has no more is passed over."""
+    crowd = Crowd(0, Lane("async", width=10, crowd=True))
+    assert crowd.ended(Outcome(1, -1, 1, "succeeded", b"", 0.0), lambda _: None) is None
+    assert crowd.units == 0

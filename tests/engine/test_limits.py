@@ -20,7 +20,7 @@ from taskflow.interfaces import Lane
 #: What bodies wrote down; they are found by name, so it is theirs and ours.
 JOURNAL: list[Any] = []
 
-CROWDED = (Lane("processes", 2, can_kill=True), Lane("async", 1, 1000, can_kill=True))
+CROWDED = (Lane("processes", 2, can_kill=True), Lane("async", 1, 1000, can_kill=True, crowd=True))
 
 
 @pytest.fixture(autouse=True)

@@ -88,8 +88,8 @@ def test_fail_fast_ends_the_run_at_a_failure_that_nobody_takes(recipe, seed, slo
 #: A queue and two slots that run many bodies at once, one of them but three.
 MIXED = (
     Lane("processes", 2, can_kill=True),
-    Lane("async", 1, width=100, can_kill=True),
-    Lane("threads", 2, width=3, can_kill=True),
+    Lane("async", 1, width=100, can_kill=True, crowd=True),
+    Lane("threads", 2, width=3, can_kill=True, crowd=True),
 )
 
 
