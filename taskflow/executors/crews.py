@@ -166,7 +166,8 @@ class ThreadCrew:
             try:
                 self._serve()
             finally:
-                raise_in(threading.get_ident(), None)
+                for _ in range(10):  # one that is on its way comes up here
+                    pass
         except Abort:
             pass
 

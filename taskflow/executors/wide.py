@@ -102,6 +102,10 @@ class WideWorker:
         (self._courier.now if wait else self._courier.soon)(heard)
 
     def _report(self, outcome: Outcome) -> None:
+        """Send how a body ended, after what it had to say."""
+        self._courier.soon(lambda: self._deliver(outcome))
+
+    def _deliver(self, outcome: Outcome) -> None:
         with _heard():
             self._outbox.add(outcome)
             if self._outbox.is_waiting:
