@@ -247,11 +247,22 @@ def _run_to_end(value: Any) -> Any:
     from concurrent.futures import ThreadPoolExecutor
 
     if asyncio._get_running_loop() is None:  # noqa: SLF001 - documented, and raises nothing
-        return asyncio.run(awaitable(value))
-    # A notebook has a loop in this very thread: another thread can have one of its own.
-    with ThreadPoolExecutor(1) as beside:
-        run = contextvars.copy_context().run
-        return beside.submit(run, asyncio.run, awaitable(value)).result()
+        made, left = asyncio.run(_until_it_leaves(value))
+    else:  # a notebook has a loop in this very thread: another thread can have one of its own
+        with ThreadPoolExecutor(1) as beside:
+            run = contextvars.copy_context().run
+            made, left = beside.submit(run, asyncio.run, _until_it_leaves(value)).result()
+    if left is not None:
+        raise left
+    return made
+
+
+async def _until_it_leaves(value: Any) -> tuple[Any, BaseException | None]:
+    """The value, or the exit that a body asked for: one that leaves a loop is complained about."""
+    try:
+        return await awaitable(value), None
+    except (SystemExit, KeyboardInterrupt) as error:
+        return None, error
 
 
 async def awaitable(value: Any) -> Any:
