@@ -30,8 +30,9 @@ from taskflow.authoring.constructs import (
     successes,
     when,
 )
-from taskflow.authoring.pipeline import Pipeline, pipeline, run, start
+from taskflow.authoring.pipeline import Pipeline, pipeline
 from taskflow.authoring.resource import Resource, resource
+from taskflow.authoring.starting import rerun, resume, run, start
 from taskflow.authoring.task import Task, each, task
 from taskflow.call import Failure
 from taskflow.context import current
@@ -40,6 +41,7 @@ from taskflow.errors import (
     RetryLater,
     RunCancelled,
     RunFailed,
+    RunPaused,
     RunTimedOut,
     Skip,
     TaskCrashed,
@@ -69,6 +71,7 @@ __all__ = [
     "Run",
     "RunCancelled",
     "RunFailed",
+    "RunPaused",
     "RunTimedOut",
     "Schedule",
     "Secret",
@@ -84,7 +87,9 @@ __all__ = [
     "outcome",
     "outcomes",
     "pipeline",
+    "rerun",
     "resource",
+    "resume",
     "run",
     "start",
     "successes",

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
 
 class Stored(NamedTuple):
-    """A value in a file: the pickle stream first, then its buffers (see `values`)."""
+    """A value in a file (see `valuefiles`).
+
+    `crc` is that of the file, 0 if nobody knows it. Who did not just see it written has it checked.
+    """
 
     path: str
     size: int
+    crc: int = 0
+    check: bool = False
 
 
 Value = bytes | Stored
@@ -85,12 +90,14 @@ Column = tuple[Piece | Failed, ...]
 # --- calls and outcomes --------------------------------------------------------------------
 
 #: What a call asks for: the value; its truth; its elements, apart; the graph it expands to;
-#: the keys of its limits and rates, without running the body.
+#: and of its arguments, without running the body: the keys of its limits and rates, their digests.
 ASK_VALUE: Final = 0
 ASK_TRUTH: Final = 1
 ASK_SPLIT: Final = 2
 ASK_GRAPH: Final = 3
 ASK_KEYS: Final = 4
+ASK_PRINT: Final = 5
+OF_ARGUMENTS: Final = frozenset({ASK_KEYS, ASK_PRINT})
 
 #: The spec of calls that only hand on their input.
 IDENTITY: Final = -1
@@ -136,6 +143,8 @@ class Outcome(NamedTuple):
     seconds: float
     attempt: int = 1
     keys: tuple[Any, ...] | None = None
+    #: one line that shows the value; empty where whoever has it can show it safely
+    preview: str = ""
 
 
 #: States of an `Outcome` beside the states of a task run.
@@ -167,6 +176,8 @@ class Code:
     announced: bool = False
     #: how many values the task says it returns; 0 if it does not say
     outputs: int = 0
+    #: parameters that do not count when results are looked for in the cache; None without one
+    ignore: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,8 @@ class Setup:
     scheduled_time: datetime | None = None
     data_interval: tuple[datetime, datetime] | None = None
     log_level: int = logging.WARNING
+    #: whether the run is kept in a store
+    kept: bool = False
 
 
 # --- failures ------------------------------------------------------------------------------
@@ -296,13 +309,24 @@ class Started(NamedTuple):
     inputs: tuple[tuple[str, str], ...] = ()
 
 
+class Hello(NamedTuple):
+    """A worker process serves a slot; `started` tells it from a later process of that number."""
+
+    slot: int
+    pid: int
+    started: int
+
+
 class Output(NamedTuple):
-    """What a task wrote, or how far it says it is."""
+    """What a task wrote, one record of `logging` that it made, or how far it says it is."""
 
     slot: int
     key: str
     text: str
     progress: tuple[float, float | None] | None = None
+    level: int = 0  #: of a record; 0 of plain output
+    logger: str = ""
+    seen: bool = False  #: whether it has been shown where it was written
 
 
-Report = Lost | Ended | Started | Output
+Report = Lost | Ended | Started | Hello | Output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextvars import ContextVar
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ class Context:
         "call",
         "data_interval",
         "element",
+        "inputs_digest",
+        "kept",
+        "records",
         "report_progress",
         "run_dir",
         "run_id",
@@ -35,16 +37,25 @@ class Context:
         run_dir: str,
         scheduled_time: datetime | None = None,
         data_interval: tuple[datetime, datetime] | None = None,
+        *,
+        kept: bool = False,
     ) -> None:
         self.run_id = run_id
         self.run_dir = run_dir
         self.scheduled_time = scheduled_time
         self.data_interval = data_interval
+        #: Whether the run is kept in a store, so that somebody may compare its code later.
+        self.kept = kept
         self.task_key: str | None = None
         self.element: Any = None
         self.attempt = 1
         self.call: Call | None = None
+        #: The digest of what this attempt is given, as a text; None outside of a task.
+        self.inputs_digest: Callable[[], str] | None = None
         self.report_progress: Callable[[float, float | None], None] | None = None
+        #: Takes the records of `current.logger` in the engine's own process; in a worker all
+        #: records are taken.
+        self.records: logging.Handler | None = None
 
 
 context: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
@@ -106,12 +117,9 @@ class Current:
     def idempotency_key(self) -> str | None:
         """Names the run, the task and its inputs: equal for all attempts of one task run."""
         facts = context.get()
-        if facts is None or facts.call is None:
+        if facts is None or facts.inputs_digest is None:
             return None
-        call = facts.call
-        inputs = repr((call.payload, call.inputs, call.columns, facts.element)).encode()
-        digest = blake2b(inputs, digest_size=8).hexdigest()
-        return f"{facts.run_id}/{self.task_key}/{digest}"
+        return f"{facts.run_id}/{self.task_key}/{facts.inputs_digest()}"
 
     @property
     def logger(self) -> logging.Logger:
@@ -119,6 +127,10 @@ class Current:
         logger = logging.getLogger("taskflow.task")
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)
+        # A filter, since with a handler here Python would show warnings no more to programs that
+        # have set up none.
+        if _handed_on not in logger.filters:
+            logger.addFilter(_handed_on)
         return logger
 
     def progress(self, done: float, total: float | None = None) -> None:
@@ -129,6 +141,14 @@ class Current:
 
     def __repr__(self) -> str:
         return f"<current run_id={self.run_id!r} task_key={self.task_key!r}>"
+
+
+def _handed_on(record: logging.LogRecord) -> bool:
+    """Let the engine have a record, too, that a body makes in its process."""
+    facts = context.get()
+    if facts is not None and facts.records is not None:
+        facts.records.handle(record)
+    return True
 
 
 def _fact(name: str) -> Any:

@@ -11,7 +11,12 @@
     ├── LoadError              a file of pipelines cannot be imported
     ├── CodeError              code or values cannot reach the workers
     ├── ExecutorError          an executor cannot start or go on
+    ├── StoreError             the history of runs cannot be read or written
+    │   ├── StoreFullError         ... since the disk is full
+    │   ├── RunOwnedError          another process drives the run
+    │   └── UnknownRunError        no run has that name
     ├── WorkerFault            a worker cannot do its own part: disk full, a value's file gone
+    │   └── ValueDamagedError      ... a value's file is not what was written
     ├── TaskError              what ended a task, when it is not an exception of its own
     │   ├── TaskTimeout            the body ran longer than its timeout
     │   ├── TaskCrashed            the worker died under it
@@ -21,7 +26,8 @@
     └── RunError               a run ended without its value
         ├── RunFailed
         ├── RunTimedOut
-        └── RunCancelled
+        ├── RunCancelled
+        └── RunPaused              nothing more could be kept of it
 
 A message says what happened, where, and what to write instead.
 """
@@ -125,11 +131,49 @@ class ExecutorError(TaskflowError, RuntimeError):
     """
 
 
+class StoreError(TaskflowError, RuntimeError):
+    """The history of runs cannot be read or written.
+
+    The folder is missing or read-only, the file is damaged or newer than this version, the disk
+    fails. The message names the path and says what to do.
+    """
+
+
+class StoreFullError(StoreError):
+    """The disk that holds the store is full.
+
+    The run pauses: what had ended before is kept, and `taskflow resume` goes on after some space
+    was freed.
+    """
+
+
+class RunOwnedError(StoreError):
+    """Another process drives the run.
+
+    One process at a time drives a run; the message says which, and since when.
+    """
+
+
+class UnknownRunError(StoreError):
+    """No run has the name that was asked for, or more than one begins with it.
+
+    `taskflow runs` lists the runs with their ids; `last` and `last-failed` are names, too.
+    """
+
+
 class WorkerFault(TaskflowError, RuntimeError):  # noqa: N818 - not the task's own error
     """A worker could not do its own part: write a value, or find the file of one.
 
     The disk is full, or somebody cleaned up the folder of a run while it was going on. It says
     nothing about the task, whose `retry_on` is not asked.
+    """
+
+
+class ValueDamagedError(WorkerFault):
+    """The file of a value is gone, cut short, or not what was written.
+
+    Somebody changed it, or the disk lost a part of it. The message names the file; a resume with
+    `--repair` runs again what made it.
     """
 
 
@@ -238,6 +282,14 @@ class RunCancelled(RunError):  # noqa: N818 - the words of the DSL
     """The run was cancelled.
 
     Somebody called `run.cancel()`, in this process or from elsewhere.
+    """
+
+
+class RunPaused(RunError):  # noqa: N818 - the words of the DSL
+    """The run stopped since nothing more could be kept of it: the disk is full, or fails.
+
+    What had ended before is kept. `taskflow resume`, or `taskflow.resume(error.run.id)`, goes on
+    once the cause is mended; the message says what it is.
     """
 
 

@@ -142,10 +142,17 @@ class TaskRetrying:
 
 @dataclass(frozen=True, slots=True)
 class TaskWrote:
-    """Text that a task wrote, whole lines where it can be."""
+    """Text that a task wrote, whole lines where it can be; or one record of `logging`.
+
+    `level` and `logger` are those of a record; of plain output 0 and empty. What was `seen` has
+    been shown where it was written.
+    """
 
     key: str
     text: str
+    level: int = 0
+    logger: str = ""
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,7 @@ class RunNoticed:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run ended; `counts` are task runs by state."""
+    """A run ended; `counts` are task runs by state, `again` is the command that resumes it."""
 
     run_id: str
     state: str
@@ -174,6 +181,7 @@ class RunEnded:
     time: float
     counts: dict[str, int] = field(default_factory=dict)
     why: str = ""
+    again: str = ""
 
 
 Event = (

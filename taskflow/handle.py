@@ -5,32 +5,32 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import random
 import shutil
 import signal
-import sys
 import threading
-import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.call import Abort, Failure, Setup
 from taskflow.draw import Drawable, Facts
-from taskflow.engine.loop import GRACE_SECONDS, Engine
+from taskflow.engine.loop import BUSY_SECONDS, GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
-from taskflow.errors import RunCancelled, RunFailed, RunTimedOut
-from taskflow.events import BAD, GOOD, PENDING, SKIPPED, RunEnded, RunStarted
+from taskflow.errors import RunCancelled, RunFailed, RunPaused, RunTimedOut
+from taskflow.events import BAD, GOOD, PENDING, SKIPPED, RunEnded, RunNoticed, RunStarted
 from taskflow.graph.graph import HELPERS, VALUE, Link, node_of
+from taskflow.keeper import advice, preview_of
+from taskflow.listening import Heard, say
 from taskflow.plain import in_short, plain
 from taskflow.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from taskflow.events import Event
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Clock, Executor, Listener
+    from taskflow.keeper import Keeper
+    from taskflow.wanted import What
 
 #: Calls a function when the program ends, before loky ends its workers; where Python has no such
 #: thing, after that.
@@ -46,63 +46,23 @@ class Limits(NamedTuple):
     timeout: float | None = None
 
 
-class SystemClock:
-    """The clock of this machine."""
-
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
-    random = staticmethod(random.random)
-
-
-class Heard:
-    """A listener as a run has it: one that fails is told nothing more, and the run goes on."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self._failed = False
-
-    def notice(self, events: Sequence[Event]) -> None:
-        """Tell the listener."""
-        self._tell(lambda: self._listener.notice(events))
-
-    def close(self) -> None:
-        """Tell it that this was all."""
-        self._tell(self._listener.close)
-
-    def _tell(self, call: Callable[[], None]) -> None:
-        if self._failed:
-            return
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - what a listener does is no part of the run
-            self._failed = True
-            name = type(self._listener).__name__
-            say(f"the listener {name} is told nothing more, it raised {error!r}")
-
-
-def say(text: str) -> None:
-    """One line on standard error, if there is one."""
-    with contextlib.suppress(Exception):
-        sys.stderr.write(f"taskflow: {text}\n")
-
-
 class Run(Drawable):
     """A run: its `id`, its `state`, what became of its tasks, and its result."""
 
     def __init__(
         self,
-        pipeline: str,
-        params: tuple[tuple[str, Any], ...],
+        what: What,
         graph: Graph,
         executor: Executor,
         setup: Setup,
         limits: Limits,
         listeners: list[Listener],
         clock: Clock,
+        keeper: Keeper | None = None,
     ) -> None:
         self.id = setup.run_id
-        self.pipeline = pipeline
-        self.params = params
+        self.pipeline = what.pipeline
+        self.params = what.params
         self.graph = graph
         self.state = "queued"
         #: Whether Ctrl-C or SIGTERM ended it.
@@ -112,13 +72,30 @@ class Run(Drawable):
         self._executor = executor
         self._clock = clock
         self._listeners = [Heard(listener) for listener in listeners]
-        lanes = [lane.kind for lane in executor.lanes]
-        self._plan = Plan(graph, fail_fast=limits.fail_fast, draw=self._clock.random, lanes=lanes)
-        self._engine = Engine(self._plan, executor, self._clock, self._listeners, limits.timeout)
+        self._keeper = keeper
+        self._plan = Plan(
+            graph,
+            fail_fast=limits.fail_fast,
+            draw=self._clock.random,
+            lanes=[lane.kind for lane in executor.lanes],
+            journal=keeper.journal if keeper else None,
+            recall=keeper.recall if keeper else None,
+            caching=keeper.caching if keeper else None,
+        )
+        self._engine = Engine(
+            self._plan,
+            executor,
+            self._clock,
+            self._listeners,
+            limits.timeout,
+            keeper.ledger if keeper else None,
+            keeper.store if keeper else None,
+        )
         self._ended = threading.Event()
         self._crash: BaseException | None = None
         self._alone = False  # whether it runs in a thread of its own
-        self._remove = weakref.finalize(self, _remove, setup.run_dir, os.getpid())
+        if keeper is None:
+            self._remove = weakref.finalize(self, _remove, setup.run_dir, os.getpid())
 
     # --- running ---
 
@@ -146,9 +123,9 @@ class Run(Drawable):
         now = self._clock.now()
         workers = max(self._executor.lanes[0].slots, self._executor.lanes[0].width)
         values = tuple((name, plain(value)) for name, value in self.params)
-        self._plan.events.insert(
-            0, RunStarted(self.id, self.pipeline, shown, now, kind, workers, values)
-        )
+        told = RunStarted(self.id, self.pipeline, shown, now, kind, workers, values)
+        notices = self._keeper.notices if self._keeper else ()
+        self._plan.events[:0] = [told, *map(RunNoticed, notices)]
         try:
             self._executor.start(self._setup)
             if self._alone:
@@ -166,13 +143,40 @@ class Run(Drawable):
     def _finish(self, took: float) -> None:
         try:
             self._executor.stop()
-            self._engine.emit(
-                RunEnded(self.id, self.state, took, self._clock.now(), self._counts(), self._why())
-            )
+            self._keep_end(took)
+            again = f"taskflow resume {self.id}" if self._keeper else ""
+            now, counts = self._clock.now(), self._counts()
+            ended = RunEnded(self.id, self.state, took, now, counts, self._why(), again)
+            news = self._keeper.news() if self._keeper else ()
+            self._engine.emit(*map(RunNoticed, news), ended)
             for listener in self._listeners:
                 listener.close()
         finally:
             self._ended.set()
+
+    def _keep_end(self, took: float) -> None:
+        """Commit how the run ended; it has ended only when that is kept."""
+        if self._keeper is None:
+            return
+        failed = next(self._failed(), None)
+        line = f"{failed[0]}: {failed[2].line}" if failed else str(self._crash or "")
+        hide = redactor(self.params)
+        slow = threading.Timer(BUSY_SECONDS, say, [f"run {self.id} waits until all of it is kept"])
+        slow.daemon = True
+        slow.start()
+        error = self._keeper.end(
+            self.state,
+            took,
+            self._counts(),
+            error=hide(line),
+            result=hide(preview_of(self._plan)) if self.state == "succeeded" else "",
+            why=self._engine.cancel_why,
+            paused=self._engine.paused is not None,
+        )
+        slow.cancel()
+        if error is not None:
+            self._engine.paused = self._engine.paused or error
+            self.state = "paused"
 
     def interrupt_at_exit(self) -> None:
         """End this run, unless it has, since the program ends."""
@@ -189,6 +193,8 @@ class Run(Drawable):
         self._ended.wait(None if can_kill else GRACE_SECONDS)
 
     def _final_state(self) -> str:
+        if self._engine.paused is not None:
+            return "paused"
         why = self._engine.cancel_why
         if why == "timeout":
             return "timed_out"
@@ -206,6 +212,8 @@ class Run(Drawable):
                 self._plan.taking.take_failures(ref.node)
 
     def _why(self) -> str:
+        if self._engine.paused is not None:
+            return advice(self._engine.paused, self.id)
         return str(self._crash) if self._crash else self._engine.cancel_why
 
     @contextlib.contextmanager
@@ -350,11 +358,15 @@ class Run(Drawable):
                 f"{self._timeout:g} s; what had ended by then is in error.run.counts",
                 self,
             )
+        if self.state == "paused":
+            return RunPaused(f"run {self.id} of {self.pipeline} paused: {self._why()}", self)
         if self.state == "cancelled":
             return RunCancelled(f"run {self.id} of {self.pipeline} was cancelled", self)
         from taskflow.progress.report import summary
 
         told = summary(self.id, self.pipeline, list(self._failed()))
+        if self._keeper is not None:
+            told += f"\n  mend it, then go on where it was: taskflow resume {self.id}"
         return RunFailed(redactor(self.params)(told), self)
 
     def _counts(self) -> dict[str, int]:

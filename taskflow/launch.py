@@ -2,86 +2,123 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import secrets
 import shutil
 import sys
-import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Setup
 from taskflow.context import Context
+from taskflow.crashing import reach
 from taskflow.errors import DefinitionError, ExecutorError
-from taskflow.handle import Limits, Run, SystemClock
-from taskflow.secret import discreet
-from taskflow.world import world
+from taskflow.handle import Limits, Run
+from taskflow.scratch import disk, new_run_dir
+from taskflow.secret import discreet, redactor
+from taskflow.world import SystemClock, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from taskflow.graph.graph import Graph
-    from taskflow.interfaces import Executor, Listener
+    from taskflow.interfaces import Executor, Listener, Store
+    from taskflow.wanted import Again, Settings, What
 
 #: Letters of run ids: no two look alike.
 _LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_PREFIX: Final = "taskflow-"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How one run runs."""
-
-    executor: str | Executor | None = None
-    workers: int | None = None
-    fail_fast: bool = False
-    timeout: float | None = None
-    tags: tuple[str, ...] = ()
-    progress: bool | None = None
-    store: Any = None
 
 
 def prepare(
-    pipeline: str,
-    params: tuple[tuple[str, Any], ...],
-    trace: Callable[[Context, str], Graph],
-    sources: Callable[[], dict[str, Any]],
-    settings: Settings,
-    listeners: list[Listener],
+    what: What, settings: Settings, listeners: list[Listener], again: Again | None = None
 ) -> Run:
     """Trace a pipeline and get everything ready for its run; nothing has started yet."""
-    run_id = new_run_id()
-    run_dir = new_run_dir()
-    values = os.path.join(run_dir, "values")
+    around = world()
+    clock = (around and around.clock_for(settings.executor)) or SystemClock()
+    ledger = again.ledger if again else None
+    store = again.store if again else the_store(settings.store)
+    run_id = again.row.id if again and ledger else new_run_id()
+    run_dir = ledger.run_dir if ledger else store.new_dir(run_id) if store else new_run_dir()
+    created = again.row.created if again and ledger else clock.now()
+    reach("folder made")
     try:
-        from datetime import UTC, datetime
-
-        around = world()
-        clock = (around and around.clock_for(settings.executor)) or SystemClock()
-        facts = Context(run_id, run_dir, datetime.fromtimestamp(clock.now(), UTC))
-        graph = trace(facts, values)
+        facts = Context(run_id, run_dir, _in_utc(created), kept=store is not None)
+        graph, codes = what.trace(facts, os.path.join(run_dir, "values"))
         executor = (around and around.executor_for(settings.executor, graph)) or _executor(settings)
-        setup = Setup(
-            run_id,
-            run_dir,
-            _snapshot(run_dir, sources) if _starts_processes(executor, graph) else "",
-            tuple(sys.path),
-            os.getcwd(),
-            tuple(sys.argv),
-            facts.scheduled_time,
-            log_level=logging.getLogger().getEffectiveLevel(),
-        )
+        processes = _starts_processes(executor, graph)
+        sources = what.sources() if store or processes else {}
+        setup = _setup(facts, _snapshot(run_dir, sources) if processes else "")
         listeners = [*listeners, *(around.listeners() if around else ())]
-        listeners = discreet(listeners or _default_listeners(settings), params)
+        listeners = discreet(listeners or _default_listeners(settings), what.params)
         limits = Limits(settings.fail_fast, settings.timeout)
-        return Run(pipeline, params, graph, executor, setup, limits, listeners, clock)
+        keeper = None
+        if store is not None:
+            from taskflow.keeper import Keeper
+
+            if ledger is None:
+                parent = again.row.id if again else ""
+                ledger = store.create(what.new_run(settings, run_id, created, parent))
+                reach("run created")
+            keeper = Keeper(
+                store,
+                ledger,
+                graph,
+                run_id=run_id,
+                code=(codes, sources),
+                clock=clock,
+                again=again,
+                hide=redactor(what.params),
+            )
+            keeper.wish = os.environ.get("TASKFLOW_KEEP", "")
+        run = Run(what, graph, executor, setup, limits, listeners, clock, keeper)
+        if keeper is not None:
+            keeper.begin()
     except BaseException:
-        shutil.rmtree(run_dir, ignore_errors=True)
+        if ledger is not None:
+            ledger.close()
+        if again is None or again.ledger is None:
+            shutil.rmtree(run_dir, ignore_errors=True)
         raise
+    return run
+
+
+def _in_utc(seconds: float) -> datetime:
+    from datetime import UTC, datetime  # here: `import taskflow` does without it
+
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _setup(facts: Context, snapshot: str) -> Setup:
+    return Setup(
+        facts.run_id,
+        facts.run_dir,
+        snapshot,
+        tuple(sys.path),
+        os.getcwd(),
+        tuple(sys.argv),
+        facts.scheduled_time,
+        log_level=logging.getLogger().getEffectiveLevel(),
+        kept=facts.kept,
+    )
+
+
+def the_store(asked: str | Store | None = None) -> Store | None:
+    """Where runs are kept: what is asked for, or `TASKFLOW_STORE`, or the project's `.taskflow`.
+
+    None for `memory:`, which keeps nothing.
+    """
+    around = world()
+    kept = around.store_for() if around and asked is None else asked
+    url = kept if isinstance(kept, str) else os.environ.get("TASKFLOW_STORE") or None
+    if kept is not None and not isinstance(kept, str):
+        return kept
+    if url == "memory:":
+        return None
+    from taskflow.store import open_store
+
+    return open_store(url)
 
 
 def _executor(settings: Settings) -> Executor:
@@ -134,13 +171,12 @@ def _starts_processes(executor: Executor, graph: Graph) -> bool:
     return bool(kinds) and any(spec.executor in kinds or spec.dynamic for spec in graph.specs)
 
 
-def _snapshot(run_dir: str, sources: Callable[[], dict[str, Any]]) -> str:
+def _snapshot(run_dir: str, sources: dict[str, Any]) -> str:
     from taskflow.executors import snapshot
 
     path = os.path.join(run_dir, "code")
-    found = sources()
-    with _disk():
-        snapshot.write(path, found)
+    with disk():
+        snapshot.write(path, sources)
     return path
 
 
@@ -149,50 +185,3 @@ def new_run_id() -> str:
     ticks = int(time.time() * 4)
     letters = [_LETTERS[(ticks >> shift) % 32] for shift in range(30, -1, -5)]
     return "".join(letters) + "".join(secrets.choice(_LETTERS) for _ in range(4))
-
-
-def new_run_dir() -> str:
-    """A private folder for the files of one run; removes those of engines that were killed."""
-    with _disk():
-        parent = tempfile.gettempdir()
-        path = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
-        os.mkdir(os.path.join(path, "values"))
-    _sweep(parent)
-    return path
-
-
-@contextlib.contextmanager
-def _disk() -> Iterator[None]:
-    """Say what to do when the files of a run cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise ExecutorError(
-            f"the files of a run cannot be written: {error}; free some space there, or point "
-            "TMPDIR to a folder on a disk that has some"
-        ) from error
-
-
-def _sweep(parent: str) -> None:
-    """Remove what runs have left whose engines were killed."""
-    try:
-        names = os.listdir(parent)
-    except OSError:  # it may be written to, but not listed
-        return
-    for name in names:
-        owner = name.removeprefix(_PREFIX).partition("-")[0]
-        if name.startswith(_PREFIX) and owner.isdigit() and not _lives(int(owner)):
-            path = os.path.join(parent, name)
-            with contextlib.suppress(OSError):
-                if os.lstat(path).st_uid == os.getuid():
-                    shutil.rmtree(path, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -168,6 +168,8 @@ class Cache:
     def __post_init__(self) -> None:
         if self.ttl is not None:
             object.__setattr__(self, "ttl", seconds(self.ttl))
+        one = isinstance(self.ignore, str)
+        object.__setattr__(self, "ignore", (self.ignore,) if one else tuple(self.ignore))
 
 
 @dataclass(frozen=True, slots=True)

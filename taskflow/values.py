@@ -4,9 +4,6 @@ Plain pickle first, since it is quickest; cloudpickle where an object has no imp
 (scripts, notebooks, lambdas). Buffers of 64 kB and more stay out of the stream; a value of
 1 MB and more goes to a file, and whoever reads it gets its buffers as private copy-on-write
 maps: writable, without a copy until written, and seen by nobody else.
-
-A file is: the stream's length, the number of buffers and their lengths (8 bytes each, little
-endian), the stream, then each buffer at a multiple of 64 bytes.
 """
 
 from __future__ import annotations
@@ -14,18 +11,18 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-import mmap
-import os
 import pickle
-import struct
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Chunk, Piece, Stored, fill
 from taskflow.errors import ArgumentError, WorkerFault
+from taskflow.valuefiles import Draft, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from _typeshed import SupportsWrite
 
     from taskflow.call import Value
 
@@ -39,12 +36,8 @@ BUFFER_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 32 * 1024
 #: From here on a value goes to a file instead of through the engine.
 LARGE_BYTES: Final = 1024 * 1024
-_ALIGN: Final = 64
-_LENGTH: Final = struct.Struct("<Q")
 
 _CACHE: Final = type(functools.cache(len))
-
-_counter = itertools.count()
 
 Reducers = dict[type, "Callable[[Any], Any]"]
 
@@ -83,16 +76,36 @@ def _plain_dumps(
     value: object, buffers: list[pickle.PickleBuffer] | None, reducers: Reducers | None
 ) -> bytes:
     stream = io.BytesIO()
+    _plain_dump(value, stream, buffers, reducers)
+    return stream.getvalue()
+
+
+def _plain_dump(
+    value: object,
+    stream: SupportsWrite[bytes],
+    buffers: list[pickle.PickleBuffer] | None,
+    reducers: Reducers | None,
+) -> None:
     pickler = pickle.Pickler(stream, 5, buffer_callback=_keeper(buffers))
     if reducers:
         pickler.dispatch_table = reducers
     pickler.dump(value)
-    return stream.getvalue()
 
 
 def _cloud_dumps(
     value: object, buffers: list[pickle.PickleBuffer] | None, reducers: Reducers | None
 ) -> bytes:
+    stream = io.BytesIO()
+    _cloud_dump(value, stream, buffers, reducers)
+    return stream.getvalue()
+
+
+def _cloud_dump(
+    value: object,
+    stream: SupportsWrite[bytes],
+    buffers: list[pickle.PickleBuffer] | None,
+    reducers: Reducers | None,
+) -> None:
     import cloudpickle  # here: most programs never need it, and it costs 10 ms to import
 
     known = cloudpickle.Pickler.dispatch_table
@@ -106,9 +119,7 @@ def _cloud_dumps(
         # Of the class: the pickler in C reads it when it is made.
         dispatch_table = known.new_child(ours)
 
-    stream = io.BytesIO()
     Pickler(stream, 5, buffer_callback=_keeper(buffers)).dump(value)
-    return stream.getvalue()
 
 
 def _file_reducer(known: Mapping[type, Any]) -> Callable[[io.TextIOWrapper], Any]:
@@ -157,37 +168,25 @@ def _keeper(
 
 def encode(value: object, directory: str, reducers: Reducers | None = None) -> Value:
     """An object as a value: bytes, or a file in `directory` when it is large."""
-    if type(value) in SCALARS:
-        data = pickle.dumps(value, 5)
-        return data if len(data) < LARGE_BYTES else store(data, [], directory)
-    buffers: list[pickle.PickleBuffer] = []
-    data = dumps(value, buffers, reducers)
-    if buffers or len(data) >= LARGE_BYTES:
-        return store(data, buffers, directory)
-    return data
+    # A text may be twice as long as UTF-8.
+    if type(value) in SCALARS and sys.getsizeof(value) < LARGE_BYTES // 2:
+        return pickle.dumps(value, 5)
+    with Draft(directory, LARGE_BYTES) as draft:
+        if not _fits_plainly(value, draft, reducers) or draft.names_main:
+            draft.clear()
+            _cloud_dump(value, draft, draft.buffers, reducers)
+        return draft.finish()
 
 
-def store(data: bytes, buffers: Sequence[pickle.PickleBuffer], directory: str) -> Stored:
-    """Write a stream and its buffers to a new file, complete before it gets its name."""
-    raws = [buffer.raw() for buffer in buffers]
-    head = b"".join(map(_LENGTH.pack, [len(data), len(raws), *(raw.nbytes for raw in raws)]))
-    path = os.path.join(directory, f"{os.getpid()}-{next(_counter)}.value")
+def _fits_plainly(value: object, draft: Draft, reducers: Reducers | None) -> bool:
+    """Pickle without cloudpickle; whether that was possible."""
     try:
-        with open(path + ".part", "wb") as file:
-            file.write(head)
-            file.write(data)
-            for raw in raws:
-                file.seek(_aligned(file.tell()))
-                file.write(raw)
-            size = file.tell()
-        os.rename(path + ".part", path)
-    except OSError as error:
-        raise WorkerFault(
-            f"a value of {len(data) + sum(raw.nbytes for raw in raws):,} bytes cannot be written "
-            f"to {directory}: {error.strerror or error}; free some space there, or point TMPDIR "
-            "to a larger disk"
-        ) from error
-    return Stored(path, size)
+        _plain_dump(value, draft, draft.buffers, reducers)
+    except WorkerFault:  # the disk is full: it would be for cloudpickle, too
+        raise
+    except Exception:  # noqa: BLE001 - cloudpickle raises what is left
+        return False
+    return True
 
 
 def decode(value: Value, inputs: Sequence[Any] = ()) -> Any:
@@ -196,34 +195,8 @@ def decode(value: Value, inputs: Sequence[Any] = ()) -> Any:
         if not inputs:
             return pickle.loads(value)
         return fill(lambda: pickle.loads(value), inputs)
-    data, buffers = _mapped(value)
+    data, buffers = read(value)
     return fill(lambda: pickle.loads(data, buffers=buffers), inputs)
-
-
-def _mapped(value: Stored) -> tuple[memoryview, list[memoryview]]:
-    try:
-        with open(value.path, "rb") as file:
-            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    except (OSError, ValueError) as error:
-        raise WorkerFault(
-            f"the file of a value is gone or unreadable: {error}; leave the folder of a run alone "
-            "while it goes on"
-        ) from error
-    length, count = _LENGTH.unpack_from(view, 0)[0], _LENGTH.unpack_from(view, 8)[0]
-    sizes = [_LENGTH.unpack_from(view, 16 + 8 * each)[0] for each in range(count)]
-    start = 16 + 8 * count
-    data = view[start : start + length]
-    at = start + length
-    buffers = []
-    for size in sizes:
-        at = _aligned(at)
-        buffers.append(view[at : at + size])
-        at += size
-    return data, buffers
-
-
-def _aligned(position: int) -> int:
-    return -(-position // _ALIGN) * _ALIGN
 
 
 # --- many values: the elements of maps -------------------------------------------------------
@@ -232,47 +205,43 @@ def _aligned(position: int) -> int:
 def encode_each(
     values: Sequence[object], directory: str, reducers: Reducers | None = None
 ) -> list[Piece]:
-    """Objects as chunks of independent values; one with large buffers gets its own chunk."""
+    """Objects as chunks of independent values; a large one has its own chunk."""
     if SCALARS.issuperset(map(type, values)):
         return _scalars(list(values), directory)
     pieces: list[Piece] = []
     parts: list[bytes] = []
     size = 0
     for value in values:
-        buffers: list[pickle.PickleBuffer] = []
-        data = dumps(value, buffers, reducers)
-        if not buffers:
-            parts.append(data)
-            size += len(data)
-            if size >= CHUNK_BYTES:
-                _close(parts, pieces, directory)
-                size = 0
-            continue
-        _close(parts, pieces, directory)
-        pieces.append(Piece(Chunk(store(data, buffers, directory), whole=False), 0, 1))
-    _close(parts, pieces, directory)
+        made = encode(value, directory, reducers)
+        if isinstance(made, bytes):
+            parts.append(made)
+            size += len(made)
+            if size < CHUNK_BYTES:
+                continue
+        _close(parts, pieces)
+        size = 0
+        if isinstance(made, Stored):
+            pieces.append(Piece(Chunk(made, whole=False), 0, 1))
+    _close(parts, pieces)
     return pieces
 
 
 def _scalars(values: list[object], directory: str) -> list[Piece]:
+    if len(values) == 1:
+        return [Piece(Chunk(encode(values, directory), whole=True), 0, 1)]
     data = pickle.dumps(values, 5)
-    if len(data) < CHUNK_BYTES or len(values) <= 1:
-        return [Piece(Chunk(_inline_or_stored(data, directory), whole=True), 0, len(values))]
+    if len(data) < CHUNK_BYTES or not values:
+        return [Piece(Chunk(data, whole=True), 0, len(values))]
     # In steps of about the right size, at most half; what is larger than the others is split again.
     step = max(1, len(values) * CHUNK_BYTES // (2 * len(data)))
     parts = (values[start : start + step] for start in range(0, len(values), step))
     return [piece for part in parts for piece in _scalars(part, directory)]
 
 
-def _close(parts: list[bytes], pieces: list[Piece], directory: str) -> None:
+def _close(parts: list[bytes], pieces: list[Piece]) -> None:
     if parts:
-        chunk = Chunk(_inline_or_stored(b"".join(parts), directory), whole=False)
-        pieces.append(Piece(chunk, 0, len(parts)))
+        pieces.append(Piece(Chunk(b"".join(parts), whole=False), 0, len(parts)))
         parts.clear()
-
-
-def _inline_or_stored(data: bytes, directory: str) -> Value:
-    return data if len(data) < LARGE_BYTES else store(data, [], directory)
 
 
 def decode_piece(piece: Piece) -> list[Any]:
@@ -287,14 +256,10 @@ def decode_piece(piece: Piece) -> list[Any]:
 
 
 def _one_by_one(chunk: Chunk) -> Iterator[Any]:
-    if isinstance(chunk.value, bytes):
-        stream = io.BytesIO(chunk.value)
-    else:
-        data, buffers = _mapped(chunk.value)
-        if buffers:
-            yield pickle.loads(data, buffers=buffers)
-            return
-        stream = io.BytesIO(data)
+    if isinstance(chunk.value, Stored):  # a large element is alone
+        yield decode(chunk.value)
+        return
+    stream = io.BytesIO(chunk.value)
     while True:
         try:
             # Not one Unpickler for all: its memo would leak from one element to the next.

@@ -6,11 +6,21 @@ test, and are listened to, also those that the code under test starts by itself.
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from taskflow.graph.graph import Graph
-    from taskflow.interfaces import Clock, Executor, Listener
+    from taskflow.interfaces import Clock, Executor, Listener, Store
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    random = staticmethod(random.random)
 
 
 class World:
@@ -24,6 +34,9 @@ class World:
 
     def executor_for(self, asked: str | Executor | None, graph: Graph) -> Executor | None:
         """The executor of a run; None for what it asks for."""
+
+    def store_for(self) -> Store | None:
+        """Where runs are kept that do not say; None for where they always are."""
 
     def listeners(self) -> list[Listener]:
         """Who listens to a run, in place of what would show it; none leave that as it is."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from hypothesis import settings
+
+# Runs of tests are kept by none but those that say so, also in the programs that they start.
+os.environ["TASKFLOW_STORE"] = "memory:"
 
 # Whatever a shell starts in the background ignores Ctrl-C, and so do its children: the programs
 # that tests interrupt would never hear of it.

@@ -29,11 +29,16 @@ BLOCK = re.DOTALL | re.MULTILINE
 
 @dataclass(frozen=True)
 class Section:
-    """What the course shows of a program: pieces of its code, its output, its picture."""
+    """What the course shows of a program: pieces of its code, commands, pictures."""
 
     code: list[str]
-    output: str
+    commands: list[tuple[str, str]]  #: with what they print
     pictures: list[str]
+
+    @property
+    def output(self) -> str:
+        """What the first command prints; most chapters have no other."""
+        return self.commands[0][1]
 
 
 @cache
@@ -42,12 +47,14 @@ def sections() -> dict[str, Section]:
     page = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     found = {}
     for text in page.split("\n### ")[1:]:
-        shown = re.search(r"^\$ python examples/(\w+)\.py\n(.*?)^```$", text, BLOCK)
-        if shown is not None:
+        console = re.search(r"^```console\n(.*?)^```$", text, BLOCK)
+        shown = console and re.search(r"examples/(\w+)\.py", console[1])
+        if console and shown and shown[1] in PROGRAMS:
             blocks = re.findall(r"^```python\n(.*?)^```$", text, BLOCK)
             pieces = [piece for block in blocks for piece in block.rstrip().split("\n\n")]
             drawn = re.findall(r"^!\[.+\]\(examples/pictures/(\w+)\.svg\)$", text, re.MULTILINE)
-            found[shown[1]] = Section(pieces, shown[2], drawn)
+            commands = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", console[1], re.MULTILINE)
+            found[shown[1]] = Section(pieces, commands, drawn)
     return found
 
 

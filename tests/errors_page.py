@@ -85,9 +85,10 @@ def shown(programs: dict[str, str]) -> dict[str, Shown]:
             path.write_text(text)
         # Messages name the folder of a run, which is the same everywhere but for this.
         everywhere = {"PYTHONPATH": str(ROOT), "TMPDIR": "/tmp"}
+        store = {"TASKFLOW_STORE": "sqlite:///.taskflow/"}  # each program has its own
         finished = subprocess.run(
             [sys.executable, __file__, "--run", folder, *programs],
-            env={**os.environ, **everywhere},
+            env={**os.environ, **everywhere, **store},
             capture_output=True,
             check=False,
             text=True,
@@ -122,10 +123,12 @@ def _end_of(path: str) -> Shown:
 
 def _steady(text: str) -> str:
     """A message without what changes from run to run."""
-    text = re.sub(r"\brun [0-9a-z]{11}\b", "run 6p0hbnvhw1v", text)
+    text = re.sub(r"\b(run|resume|cancel) [0-9a-z]{11}\b", r"\1 6p0hbnvhw1v", text)
+    text = re.sub(r"\bpid \d+ since [\d:]{8}", "pid 4711 since 14:02:07", text)
+    text = text.replace(os.getcwd(), "/project")
     text = re.sub(r"127\.0\.0\.1:\d{4,}", "127.0.0.1:8000", text)
     text = re.sub(r"\btaskflow-\d+-\w+", "taskflow-4711-a1b2c3d4", text)
-    text = re.sub(r"\b\d+-\d+\.value\b", "4712-1.value", text)
+    text = re.sub(r"\b[0-9a-f]{24}\.value\b", "5b3f4905670868c914a94e8c.value", text)
     return re.sub(r" at 0x[0-9a-f]+", " at 0x7f5c2e1d4a40", text)
 
 

@@ -183,7 +183,79 @@ PROGRAMS: Final = {
         def nightly() -> None: ...
 
 
-        taskflow.run(nightly)
+        taskflow.run(nightly.options(store="memory:"))
+    """,
+    "StoreError": """
+        import sqlite3
+        import taskflow
+        from taskflow import pipeline, task
+
+
+        @task
+        def fetch(url: str) -> str:
+            return url
+
+
+        @pipeline
+        def scrape(url: str = "a") -> str:
+            return fetch(url)
+
+
+        with sqlite3.connect("prices.db") as database:
+            database.execute("CREATE TABLE prices (fruit, price)")
+        taskflow.run(scrape.options(store="sqlite:///prices.db"))
+    """,
+    "StoreFullError": """
+        import resource
+        import taskflow
+        from taskflow import pipeline, task
+
+
+        @task
+        def fetch(url: str) -> str:
+            return url
+
+
+        @pipeline
+        def scrape(url: str = "a") -> str:
+            return fetch(url)
+
+
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # a full disk
+        try:
+            taskflow.run(scrape)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    """,
+    "RunOwnedError": """
+        import taskflow
+        from taskflow import pipeline, task
+
+
+        @task
+        def count() -> int:
+            number = 0
+            while True:
+                number += 1
+
+
+        @pipeline
+        def endless() -> int:
+            return count()
+
+
+        run = taskflow.start(endless.options(executor="processes", workers=1))
+        try:
+            taskflow.resume(run.id)
+        finally:
+            run.cancel()
+            run.wait()
+    """,
+    "UnknownRunError": """
+        import taskflow
+
+        taskflow.resume("last-failed")
     """,
     "WorkerFault": """
         import pathlib
@@ -210,6 +282,36 @@ PROGRAMS: Final = {
         def report() -> int:
             rows = table()
             return count.options(after=clean_up(rows))(rows)
+
+
+        report()
+    """,
+    "ValueDamagedError": """
+        import os
+        import pathlib
+        from taskflow import current, pipeline, task
+
+
+        @task
+        def table() -> bytes:
+            return bytes(2_000_000)
+
+
+        @task
+        def spoil(rows: bytes) -> None:
+            for file in pathlib.Path(current.run_dir, "values").iterdir():
+                os.truncate(file, 1_000_000)  # as a disk that fails might
+
+
+        @task
+        def count(rows: bytes) -> int:
+            return len(rows)
+
+
+        @pipeline
+        def report() -> int:
+            rows = table()
+            return count.options(after=spoil(rows))(rows)
 
 
         report()
@@ -422,6 +524,30 @@ PROGRAMS: Final = {
         run = taskflow.start(endless.options(executor="processes", workers=1))
         run.cancel()
         run.result()
+    """,
+    "RunPaused": """
+        import resource
+        import taskflow
+        from taskflow import pipeline, task
+
+        LIMITS = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+
+        @task
+        def fetch(url: str) -> str:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, LIMITS[1]))  # a full disk
+            return url
+
+
+        @pipeline
+        def scrape(url: str = "a") -> str:
+            return fetch(url)
+
+
+        try:
+            taskflow.run(scrape.options(executor="inline"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, LIMITS)
     """,
     "DrawError": """
         from taskflow import pipeline

@@ -35,16 +35,18 @@ def forget(monkeypatch):
         sys.modules.pop(name, None)
 
 
+SCRIPTS = [name for name in course.PROGRAMS if len(course.sections()[name].commands) == 1]
 each_program = pytest.mark.parametrize("program", course.PROGRAMS)
+each_script = pytest.mark.parametrize("program", SCRIPTS)
 
 
 # --- what stands on the page
 
 
 def test_the_course_shows_every_program():
-    """Fourteen programs, numbered without a gap, each with its section."""
-    numbers = [int(program[:2]) for program in course.PROGRAMS]
-    assert numbers == list(range(1, 15))
+    """Sixteen programs, numbered without a gap, each with its section; one is a notebook."""
+    numbers = [int(path.stem[:2]) for path in course.EXAMPLES.glob("[01][0-9]_*")]
+    assert sorted(numbers) == list(range(1, 17))
     assert sorted(course.sections()) == course.PROGRAMS
 
 
@@ -118,7 +120,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.ring_programs
-@each_program
+@each_script
 def test_a_program_of_the_course_prints_what_its_page_shows(program, folder):
     """As a script, each prints what stands under its code, word for word."""
     result = printed(program, folder)
@@ -127,7 +129,7 @@ def test_a_program_of_the_course_prints_what_its_page_shows(program, folder):
 
 
 @pytest.mark.ring_programs
-@each_program
+@each_script
 def test_the_command_line_runs_the_course_too(program, tmp_path):
     """`taskflow run FILE` prints the same value, found without a name."""
     command = ["-m", "taskflow", "run", "--no-progress", str(course.EXAMPLES / f"{program}.py")]
@@ -140,6 +142,43 @@ def test_the_command_line_runs_the_course_too(program, tmp_path):
         shown = shown.splitlines(keepends=True)[0]  # the rest is said by the servers
     said = steady(program, result.stdout or result.stderr)
     assert said == shown if result.stdout else said.startswith(shown)
+
+
+@pytest.mark.ring_programs
+def test_a_run_that_was_mended_goes_on_as_its_page_shows(tmp_path):
+    """The commands of the chapter on resuming, in order, in one folder, print what it shows."""
+    (tmp_path / "examples").symlink_to(course.EXAMPLES)
+    for command, shown in course.sections()["16_resume"].commands:
+        said = typed(command, tmp_path)
+        assert re.fullmatch(shape(shown), told(said)), said
+
+
+def typed(command: str, folder: Path) -> str:
+    """What a line typed into a shell prints, with a store of its own in the folder."""
+    function = f'taskflow() {{ "{sys.executable}" -m taskflow "$@"; }}'
+    more = {"PYTHONPATH": str(course.ROOT), "TASKFLOW_STORE": f"sqlite:///{folder}/store/"}
+    result = subprocess.run(
+        ["sh", "-c", f"{function}\n{command}"],
+        cwd=folder,
+        env=os.environ | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return result.stdout
+
+
+def told(text: str) -> str:
+    """What a command prints without ids, times, rates and what it says while tasks take long."""
+    text = re.sub(r"^◐.*\n|  \d[\d.,]*/s\b", "", course.steady(text), flags=re.MULTILINE)
+    return re.sub(r"\b\d[\d.]*m?s\b|\d+ process(es)?", "…", text)
+
+
+def shape(shown: str) -> str:
+    """A pattern for what is shown; where a line says `...`, any lines may stand."""
+    lines = told(shown).splitlines()
+    return "".join(r"(.*\n)*?" if line == "..." else f"{re.escape(line)}\n" for line in lines)
 
 
 # --- whether it is true

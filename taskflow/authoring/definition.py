@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import importlib
 import inspect
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
@@ -18,11 +17,14 @@ from taskflow.authoring.where import here, short_path, shown
 from taskflow.call import Code
 from taskflow.errors import DefinitionError, FutureError
 from taskflow.graph.graph import TaskSpec
+from taskflow.naming import module_name
 from taskflow.policies import seconds
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from taskflow.policies import Cache
 
 #: How a task is given to a task.
 FUNCTIONS_WELCOME: Final = (
@@ -197,12 +199,14 @@ class Definition:
         limit_keys = tuple(key for key in keys if key is not None)
         wants = policy.on is not None or chosen.key is not None or bool(limit_keys)
         timeout = None if chosen.timeout is None else seconds(chosen.timeout)
+        cache = self._cache()
         code = dataclasses.replace(
             code,
             policy=dumps((policy.on, chosen.key, limit_keys)) if wants else b"",
             timeout=timeout or 0.0,
             announced=bool(rates),
             outputs=chosen.outputs or 0,
+            ignore=cache.ignore if cache else None,
         )
         return TaskSpec(
             name=self.name,
@@ -219,6 +223,7 @@ class Definition:
             max_tasks=chosen.max_tasks,
             limits=limits,
             rates=rates,
+            cache=cache,
             priority=chosen.priority,
             executor=self._kind_of_slot(),
             keyed=chosen.key is not None,
@@ -226,6 +231,21 @@ class Definition:
             tags=as_tuple(chosen.tags),
             doc=inspect.getdoc(self.fn) or "",
         )
+
+    def _cache(self) -> Cache | None:
+        """What to reuse of earlier runs; what a stand-in returns is no result of the task."""
+        cache = self.chosen.cached
+        if cache is None or self.__taskflow_body__ is not self.fn:
+            return None
+        known = {} if self.signature is None else self.signature.parameters
+        takes_all = any(each.kind is each.VAR_KEYWORD for each in known.values())
+        for name in cache.ignore:
+            if name not in known and not takes_all:
+                raise DefinitionError(
+                    f"{self.short}: ignore={name!r} is none of its parameters"
+                    f"{near(name, known, repr)}; they are {', '.join(known) or 'none'}"
+                )
+        return cache
 
     def _kind_of_slot(self) -> str:
         """Where bodies run: async ones many at a time, others in the run's executor."""
@@ -316,18 +336,6 @@ def _is_for_functions(annotation: Any) -> bool:
         return annotation is not object and "__call__" in vars(annotation)
     text = annotation if isinstance(annotation, str) else repr(annotation)
     return any(word in text for word in ("Callable", "Task", "Pipeline"))
-
-
-def module_name(module: str) -> str:
-    """The name a module has in identities: a script bears the name of its file."""
-    if module != "__main__":
-        return module
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name:
-        return str(spec.name).removesuffix(".__main__")
-    path = getattr(main, "__file__", None)
-    return os.path.splitext(os.path.basename(path))[0] if path else "__main__"
 
 
 def _defaults(fn: Any) -> list[Any]:

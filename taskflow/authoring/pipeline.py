@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -34,8 +35,8 @@ from taskflow.context import context
 from taskflow.draw import Drawable
 from taskflow.errors import DefinitionError, FutureError, RunError, TaskflowError
 from taskflow.graph.graph import INPUT, Graph
-from taskflow.importing import end_import
 from taskflow.policies import seconds
+from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from taskflow.context import Context
     from taskflow.handle import Run
     from taskflow.interfaces import Listener
-    from taskflow.launch import Settings
+    from taskflow.wanted import Again, Settings
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -136,7 +137,10 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
                     "write f.map(list(xs))"
                 )
             trace.gather(structure, "result")
-        return trace.close()
+        graph = trace.close()
+        if facts is not None and facts.kept:
+            _note_codes(graph, trace)
+        return graph
 
     def _returned(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """What the body returns, once it has made its calls."""
@@ -256,13 +260,24 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
         """Begin a run in a thread of its own; `params` are bound values by name."""
         return self._launched(params, listeners).begin()
 
-    def execute(self, params: dict[str, Any], listeners: Iterable[Listener] = ()) -> Run:
-        """Run to the end in this thread, with Ctrl-C taken care of; never raises for a failure."""
-        return self._launched(params, listeners).drive()
+    def execute(
+        self,
+        params: dict[str, Any],
+        listeners: Iterable[Listener] = (),
+        again: Again | None = None,
+    ) -> Run:
+        """Run to the end in this thread, with Ctrl-C taken care of; never raises for a failure.
 
-    def _launched(self, params: dict[str, Any], listeners: Iterable[Listener]) -> Run:
+        `again` is there for a run that goes on where an earlier one was.
+        """
+        return self._launched(params, listeners, again).drive()
+
+    def _launched(
+        self, params: dict[str, Any], listeners: Iterable[Listener], again: Again | None = None
+    ) -> Run:
         from taskflow.authoring.source import sources_for
         from taskflow.launch import prepare
+        from taskflow.wanted import What
 
         trace = active_trace()
         if trace is not None:
@@ -272,29 +287,33 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
                 f"  instead: {self.short}(...) nests it here; taskflow.run(...) works inside a task"
             )
         args, kwargs = self.parameters.arguments(params)
-        shown = self.parameters.shown(params)
-        return prepare(
+        code = getattr(inspect.unwrap(self.fn), "__code__", None)
+        file = os.path.abspath(code.co_filename) if code else ""
+        what = What(
             self.short,
-            shown,
+            self.parameters.shown(params),
             lambda facts, directory: self._traced(facts, directory, args, kwargs),
             lambda: sources_for(self.fn),
-            self._settings(),
-            list(listeners),
+            file if os.path.exists(file) else "",
+            self.short,
+            lambda: dumps(params),
         )
+        return prepare(what, self._settings(), list(listeners), again)
 
     def _traced(
         self, facts: Context, directory: str, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> Graph:
+    ) -> tuple[Graph, dict[str, Any]]:
         trace = Trace(self.short, directory)
         token = context.set(facts)
         try:
             with trace.active():
-                return self._graph(trace, args, kwargs)
+                graph = self._graph(trace, args, kwargs)
         finally:
             context.reset(token)
+        return graph, _note_codes(graph, trace) if facts.kept else {}
 
     def _settings(self) -> Settings:
-        from taskflow.launch import Settings
+        from taskflow.wanted import Settings
 
         chosen = self.chosen
         facts = context.get()
@@ -306,8 +325,20 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             timeout=None if chosen.timeout is None else seconds(chosen.timeout),
             tags=as_tuple(chosen.tags),
             progress=False if inside and chosen.progress is None else chosen.progress,
-            store=chosen.store,
+            store="memory:" if inside and chosen.store is None else chosen.store,
+            durability=chosen.durability or "full",
         )
+
+
+def _note_codes(graph: Graph, trace: Trace) -> dict[str, Any]:
+    """Note in a graph which code its tasks have; what that is made of, by name of the task."""
+    from taskflow.authoring.fingerprint import codes_of
+
+    codes = codes_of(trace.definitions)
+    graph.codes = {name: each["digest"] for name, each in codes.items()}
+    vague = {name: tuple(each["unknown"]) for name, each in codes.items()}
+    graph.uncovered = {name: parts for name, parts in vague.items() if parts}
+    return codes
 
 
 def _without_first(signature: inspect.Signature) -> inspect.Signature:
@@ -347,39 +378,3 @@ def pipeline(fn: Any = None, /, **options: Any) -> Any:
     if fn is not None:
         return Pipeline(fn, chosen)
     return lambda function: Pipeline(function, chosen)
-
-
-def run(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a pipeline, wait for it, and return its value.
-
-    Raises `ParameterError` before anything starts, `RunFailed` after all that could run has
-    ended, `RunTimedOut`, `RunCancelled`; KeyboardInterrupt after Ctrl-C.
-    """
-    end_import(f"taskflow.run({_short(p)})")
-    finished = _checked(p, "run").execute(p.parameters.bind(args, kwargs))
-    if finished.interrupted:
-        raise KeyboardInterrupt
-    value: T = finished.result()
-    return value
-
-
-def start(p: Pipeline[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Run:
-    """Start a pipeline in the background; returns its `Run`."""
-    end_import(f"taskflow.start({_short(p)})")
-    begun: Run = _checked(p, "start").start(p.parameters.bind(args, kwargs))
-    return begun
-
-
-def _checked(p: Any, word: str) -> Any:
-    if not isinstance(p, Pipeline):
-        remark = f"pass it and its arguments apart, and do not call it: taskflow.{word}(p, x=1)"
-        if isinstance(p, Definition):
-            remark = "a task is called like a function, or in the body of a @pipeline"
-        elif inspect.isroutine(p):
-            remark = f"decorate {p.__name__} with @pipeline"
-        raise DefinitionError(f"taskflow.{word} runs a @pipeline, not {p!r}\n  {remark}")
-    return p
-
-
-def _short(p: Any) -> str:
-    return str(getattr(p, "short", p))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import inspect
 import os
@@ -47,10 +48,10 @@ def sources_for(fn: Any) -> dict[str, ModuleSource]:
         name = waiting.pop()
         if name in found or name == "__main__":
             continue
-        source = _source_of(name)
+        source = source_of(name)
         if source is not None:
             found[name] = source
-            waiting += [each for each in _imports(name, source) if _path_in(each, root)]
+            waiting += [each for each in imported_by(name, source) if is_project_module(each, root)]
     return found
 
 
@@ -68,31 +69,41 @@ def project_root(path: str) -> str:
 
 def _in_project(module: ModuleType | None, root: str) -> bool:
     path = getattr(module, "__file__", None)
-    return isinstance(path, str) and _is_project_file(path, root)
+    return isinstance(path, str) and is_project_file(path, root)
 
 
-def _is_project_file(path: str, root: str) -> bool:
-    real = os.path.realpath(path)
+def is_project_file(path: str, root: str) -> bool:
+    """Whether a file is source of the project at `root`, and not of something installed there."""
+    if path.startswith((*_INSTALLED, _OURS + os.sep)):
+        return False  # most are: this need not ask the disk
+    real = _real(path)
     if not real.endswith(".py") or not real.startswith(root + os.sep):
         return False
     return not real.startswith((*_INSTALLED, _OURS + os.sep)) and "site-packages" not in real
 
 
-def _path_in(name: str, root: str) -> bool:
+@functools.lru_cache(maxsize=4096)
+def _real(path: str) -> str:
+    return os.path.realpath(path)
+
+
+def is_project_module(name: str, root: str) -> bool:
+    """Whether a module, imported or not, is of the project at `root`."""
     top = name.partition(".")[0]
     try:
         # First the top alone: to look for `a.b`, Python imports `a`, which may be a big library.
         spec = importlib.util.find_spec(top)
         where = spec and (spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
-        if not where or not os.path.realpath(where).startswith(root + os.sep):
+        if not where or not _real(where).startswith(root + os.sep):
             return False
         spec = importlib.util.find_spec(name)
     except (ImportError, AttributeError, ValueError):
         return False
-    return spec is not None and bool(spec.origin) and _is_project_file(spec.origin or "", root)
+    return spec is not None and bool(spec.origin) and is_project_file(spec.origin or "", root)
 
 
-def _source_of(name: str) -> ModuleSource | None:
+def source_of(name: str) -> ModuleSource | None:
+    """The source of a module, imported or not; None if it has none."""
     module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
     if path is None:
@@ -107,26 +118,31 @@ def _source_of(name: str) -> ModuleSource | None:
     return ModuleSource(path, text, os.path.basename(path) == "__init__.py")
 
 
-def _imports(name: str, source: ModuleSource) -> Iterator[str]:
+@functools.lru_cache(maxsize=256)
+def imported_by(name: str, source: ModuleSource) -> tuple[str, ...]:
     """The names of the modules that a source imports, with their packages."""
     try:
         tree = ast.parse(source.text)
     except (SyntaxError, ValueError):
-        return
+        return ()
     package = name if source.is_package else name.rpartition(".")[0]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _with_packages(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(node, package)
-            if base:
-                yield from _with_packages(base)
-                for alias in node.names:
-                    yield f"{base}.{alias.name}"
+    statements = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
+    return tuple(each for node in statements for each in imports_of(node, package))
 
 
-def _base(node: ast.ImportFrom, package: str) -> str:
+def imports_of(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[str]:
+    """The names of the modules that a statement in a package may import, with their packages."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _with_packages(alias.name)
+    elif base := base_of(node, package):
+        yield from _with_packages(base)
+        for alias in node.names:
+            yield f"{base}.{alias.name}"
+
+
+def base_of(node: ast.ImportFrom, package: str) -> str:
+    """The module that a `from` statement in a package names."""
     if not node.level:
         return node.module or ""
     parts = package.split(".")

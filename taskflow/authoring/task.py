@@ -246,7 +246,11 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     once in a run, `rate="5/s"`: so many begin; `Limit` and `Rate` do so for each key. `priority`
     goes first. `trigger_rule` says when it runs although inputs failed. `outputs=n`: the value
     unpacks to n futures. `name`, `label` and `tags` are for people; durations are seconds, a
-    `timedelta` or `"5m"`. Checked, but without effect yet: `cache`, `version`, `ttl`, `ignore`.
+    `timedelta` or `"5m"`.
+
+    `cache=True` takes the result of an earlier run where code and arguments are equal, for `ttl` at
+    most; `version` counts as well, parameters that `ignore` names do not. What the body reads from
+    elsewhere, a file or the time, is not seen: pass it as an argument, or raise `version`.
 
     A call is typed as the value that it stands for, of `async def` too, since no type can tell
     the body of a pipeline from other code. In an async function of yours that is no pipeline,

@@ -1,4 +1,4 @@
-"""What the Tab key offers: files, the pipelines in them, and their parameters.
+"""What the Tab key offers: files, the pipelines in them, their parameters, and runs.
 
 A file is read, never run: code of the user has no place behind a key press.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import ast
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from click.shell_completion import CompletionItem
+
+from taskflow.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import click
+
+_RUNS: Final = 50
 
 
 def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -32,6 +36,20 @@ def complete_value(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     choices = _choices(str(ctx.params.get("target") or ""), option)
     found = [CompletionItem(each) for each in choices if each.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
+
+
+def complete_run(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The newest runs by their ids, and the names that stand for one."""
+    from taskflow.cli.history import the_store
+    from taskflow.records import RunFilter
+
+    try:
+        runs = the_store().runs(RunFilter(limit=_RUNS))
+    except StoreError:  # nothing to offer
+        return []
+    offered = [CompletionItem(run.id, help=f"{run.pipeline}, {run.state}") for run in runs]
+    offered += [CompletionItem(name) for name in ("last", "last-failed")]
+    return [each for each in offered if each.value.startswith(incomplete)]
 
 
 def parameter_options(target: str, incomplete: str) -> list[CompletionItem]:

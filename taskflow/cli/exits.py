@@ -16,8 +16,10 @@ from taskflow.errors import (
     RunCancelled,
     RunFailed,
     RunTimedOut,
+    StoreError,
     TaskError,
     TaskflowError,
+    UnknownRunError,
 )
 
 if TYPE_CHECKING:
@@ -27,10 +29,11 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERNAL: Final = 3
 STOPPED: Final = 4
+UNMATCHED: Final = 5
 INTERRUPTED: Final = 130
 
 #: Errors of taskflow that are not the fault of what the user wrote.
-_OURS: Final = (ExecutorError, CodeError, TaskError)
+_OURS: Final = (ExecutorError, CodeError, StoreError, TaskError)
 _FOREIGN: Final = (
     str(Path(__file__).resolve().parent.parent),
     *{sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")},
@@ -66,6 +69,8 @@ def code_of(error: Exception) -> int:
         return FAILED
     if isinstance(error, (RunCancelled, RunTimedOut)):
         return STOPPED
+    if isinstance(error, UnknownRunError):
+        return UNMATCHED
     if isinstance(error, _OURS):
         return INTERNAL
     # What else is raised before anything runs comes from the user's file or parameters.

@@ -25,6 +25,16 @@ _CLOSED_PIPE: Final = 141  # what a shell shows of a program that SIGPIPE ended
 COMMANDS: Final = {
     "run": "Run a pipeline of a Python file and print its value.",
     "graph": "Draw a pipeline of a Python file.",
+    "runs": "List the runs that were kept.",
+    "show": "Show a run, or one of its tasks.",
+    "logs": "Show what the tasks of a run wrote.",
+    "explain": "Say why a task ran, was kept, was skipped, or waits.",
+    "resume": "Go on with a run where it was.",
+    "rerun": "Run a pipeline again with the parameters of an earlier run.",
+    "debug": "Run one task again, with the same inputs, in the debugger.",
+    "cancel": "Ask a running run to end.",
+    "gc": "Remove old runs.",
+    "doctor": "Check the store and what it stands on.",
 }
 
 
@@ -34,12 +44,17 @@ _MORE: Final = {
         ("taskflow COMMAND --help", "the options of a command"),
         ("taskflow run FILE --help", "the parameters of a pipeline"),
     ],
+    "RUN stands for": [
+        ("an id", "as taskflow runs lists them, or the beginning of one"),
+        ("last, last-failed", "the run that began last, and of those that failed the last"),
+    ],
     "Exit codes": [
         ("0", "all went well"),
         ("1", "the run failed"),
         ("2", "wrong usage, or a file, a pipeline or a parameter that cannot be used"),
         ("3", "taskflow, or something that it needs, failed"),
         ("4", "the run was cancelled, or took too long"),
+        ("5", "nothing is like what was asked for"),
         ("130", "Ctrl-C"),
     ],
     "Completion with the Tab key": [

@@ -214,6 +214,7 @@ class Arrivals:
                 Work(run.node, first, stop - first, self.plan.ask_of(run.node, first))
             )
         else:
+            self.plan.journal.unrun(run.node, first, stop - first, verdict)
             self._end(run, first, stop - first, verdict)
 
     def _take_elements(self, run: MapRun) -> None:

@@ -190,6 +190,8 @@ class QueueBuilder(Builder):
 
     def _may_run_ahead(self, node: int) -> bool:
         plan = self._plan
+        if plan.recall is not None or (plan.caching is not None and plan.caching.covers(node)):
+            return False  # it may not have to run at all
         if plan.state[node] != PENDING or node in plan.hurt or node in plan.graph.gates:
             return False
         kind = plan.graph.kind[node]

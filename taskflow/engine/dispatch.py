@@ -15,13 +15,14 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from taskflow.call import ASK_KEYS, NOT_RUN, Batch, ErrorReport
+from taskflow.call import ASK_PRINT, NOT_RUN, OF_ARGUMENTS, Batch, ErrorReport
 from taskflow.engine.attempts import MAX_LOSSES
 from taskflow.engine.batching import LEAST_SECONDS, WITHDRAW_SECONDS, builder_for
 from taskflow.engine.limiting import Limiter
 from taskflow.engine.slots import AHEAD_SECONDS, Queue, slot_states
 from taskflow.events import (
     CRASHED,
+    RETRYING,
     SUCCEEDED,
     TIMED_OUT,
     RunNoticed,
@@ -100,7 +101,7 @@ class Dispatcher:
         calls = tuple(builder.calls())
         counts: Counter[str] = Counter()
         for work in builder.works:
-            if work.ask == ASK_KEYS:
+            if work.ask in OF_ARGUMENTS:
                 continue
             self.plan.begin(work)
             if self._is_shown(work):
@@ -125,21 +126,21 @@ class Dispatcher:
         )
 
     def _is_shown(self, work: Work) -> bool:
-        if work.ask == ASK_KEYS or work.first < -1:
+        if work.ask in OF_ARGUMENTS or work.first < -1:
             return False
         return self.plan.graph.kind[work.node] not in HELPERS
 
     def estimate(self, work: Work) -> float | None:
         """Expected seconds of one unit of this work; None if it was never measured."""
         spec = self.plan.graph.spec[work.node]
-        if spec < 0 or work.first < -1 or work.ask == ASK_KEYS:
+        if spec < 0 or work.first < -1 or work.ask in OF_ARGUMENTS:
             return self.durations.get(-1, 1e-4)
         return self.durations.get(spec)
 
     def must_be_alone(self, work: Work) -> bool:
         """Whether a slot that works off a queue must run this work with nothing beside it."""
         spec = self.plan.spec_of(work.node)
-        if spec is not None and work.first >= -1 and spec.timeout and work.ask != ASK_KEYS:
+        if spec is not None and work.first >= -1 and spec.timeout and work.ask not in OF_ARGUMENTS:
             return True
         return self.group_of(work) is not None
 
@@ -160,7 +161,7 @@ class Dispatcher:
                 continue
             if self._inputs:
                 self._inputs.pop((outcome.node, outcome.first), None)
-            if self.plan.attempts.suspects and outcome.state != NOT_RUN and work.ask != ASK_KEYS:
+            if outcome.state != NOT_RUN and work.ask not in OF_ARGUMENTS:
                 self.plan.attempts.suspects.pop((outcome.node, outcome.first), None)
             self.limiter.release(work, now, ran=outcome.state != NOT_RUN)
             if outcome.state != NOT_RUN:
@@ -168,12 +169,29 @@ class Dispatcher:
             elif self._is_shown(work):
                 name = self.plan.name_of(work.node)
                 self.plan.events.append(TasksReturned(name, outcome.count))
-            if work.ask == ASK_KEYS:
+            if work.ask == ASK_PRINT and outcome.state != NOT_RUN:
+                self._take_prints(work, outcome)
+            elif work.ask in OF_ARGUMENTS:
                 self._take_keys(number, work, outcome, now)
             else:
                 self.plan.take(outcome, now)
         if not slot.units:
             slot.clear()
+
+    def _take_prints(self, work: Work, outcome: Outcome) -> None:
+        """The digests of arguments came, by which results of earlier runs are found."""
+        caching = self.plan.caching
+        assert caching is not None  # it has asked for them
+        if self._is_moot(work):
+            return
+        if outcome.keys:
+            self.plan.mapping.note_keys(work.node, work.first, outcome.keys)
+        answered = self._body_of(work)._replace(count=outcome.count)
+        if outcome.state == SUCCEEDED:
+            caching.learn(answered, outcome.value if work.first >= 0 else (outcome.value,))
+        else:
+            caching.run_without(answered)
+        self.plan.settle()
 
     def _take_keys(self, number: int, work: Work, outcome: Outcome, now: float) -> None:
         """The keys of limits came; where they cannot be found, the task itself has failed."""
@@ -193,17 +211,17 @@ class Dispatcher:
             self.plan.events.append(TasksStarted(self.plan.name_of(work.node), count, number))
 
     def _is_moot(self, work: Work) -> bool:
-        """Whether keys were asked for a body that has been cancelled meanwhile."""
-        return work.ask == ASK_KEYS and self.plan.is_stale(self._body_of(work))
+        """Whether a question is about a body that has been cancelled meanwhile."""
+        return work.ask in OF_ARGUMENTS and self.plan.is_stale(self._body_of(work))
 
     def _body_of(self, work: Work) -> Work:
-        """The work that a question about limits was asked for."""
-        if work.ask != ASK_KEYS:
+        """The work whose arguments a question was about."""
+        if work.ask not in OF_ARGUMENTS:
             return work
         return work._replace(ask=self.plan.ask_of(work.node, work.first))
 
     def _measure(self, work: Work, outcome: Outcome) -> None:
-        is_body = work.first >= -1 and work.ask != ASK_KEYS
+        is_body = work.first >= -1 and work.ask not in OF_ARGUMENTS
         spec = self.plan.graph.spec[work.node] if is_body else -1
         took = max(LEAST_SECONDS, outcome.seconds / outcome.count)
         known = self.durations.get(spec)
@@ -315,10 +333,11 @@ class Dispatcher:
             key, name = self.plan.key_of_call(*unit), self.plan.name_of(work.node)
             why = f"its worker died: {lost.cause}"
             shown = self._is_shown(work)
+            self.plan.journal.tried(*unit, RETRYING, 0.0, why)
             self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why, running=shown))
             self.plan.give_back(self._body_of(work))
             return
-        if work.ask == ASK_KEYS:
+        if work.ask in OF_ARGUMENTS:
             self._begin_after_all(lost.slot, work, 1)
         report = ErrorReport(
             "taskflow.errors.TaskCrashed",

@@ -132,7 +132,9 @@ class Expansions:
             plan.mapping.element_ended(fragment.owner, fragment.element, state, plan.value[gather])
         else:
             plan.value[fragment.owner] = plan.value[gather]
-            plan.end(fragment.owner, state, running=True)
+            plan.journal.unrun(fragment.owner, -1, 1, state)
+            kept = plan.recall is not None and (fragment.owner, -1) in plan.recall.expanded
+            plan.end(fragment.owner, state, running=not kept)
 
     def results_of(self, node: int) -> list[int]:
         """The last nodes of the graphs that a call expanded into."""

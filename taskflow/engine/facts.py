@@ -48,7 +48,7 @@ class Facts:
                 # How many elements a map has is announced when it is known.
                 counts[name] = counts.get(name, 0) + (self.graph.kind[node] != MAP)
                 if name not in paths:
-                    paths[name] = self._path_of(self.graph.scope[node])
+                    paths[name] = self.path_of(self.graph.scope[node])
         return [TasksPlanned(name, count, paths[name]) for name, count in counts.items()]
 
     def spec_of(self, node: int) -> TaskSpec | None:
@@ -72,16 +72,17 @@ class Facts:
 
     def key_of(self, node: int, element: int = -1) -> str:
         """The task key of a node or of an element of a map."""
-        key = self.graph.key_of(node, self._path_of(self.graph.scope[node]))
+        key = self.graph.key_of(node, self.path_of(self.graph.scope[node]))
         if element < 0:
             return key
         return f"{key}[{self.label_of(node, element)}]"
 
     def label_in_scope(self, node: int, element: int = -1) -> str:
         """The last part of a task key; it may hold a `/` of its own, from a map key."""
-        return self.key_of(node, element)[len(self._path_of(self.graph.scope[node])) + 1 :]
+        return self.key_of(node, element)[len(self.path_of(self.graph.scope[node])) + 1 :]
 
-    def _path_of(self, scope: int) -> str:
+    def path_of(self, scope: int) -> str:
+        """The call path of a scope."""
         path = self._paths.get(scope)
         if path is None:
             path = self._paths[scope] = self.graph.path_of(scope)

@@ -17,7 +17,7 @@ import itertools
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from taskflow.call import ASK_KEYS
+from taskflow.call import ASK_KEYS, OF_ARGUMENTS
 from taskflow.engine.work import Work
 from taskflow.policies import Limit, Rate
 
@@ -302,7 +302,7 @@ class Limiter:
 
     def _policies_of(self, work: Work) -> tuple[Policy, ...]:
         spec = self._plan.graph.spec[work.node]
-        if spec < 0 or work.first < -1 or work.ask == ASK_KEYS:
+        if spec < 0 or work.first < -1 or work.ask in OF_ARGUMENTS:
             return ()
         while spec >= len(self._policies):
             self._policies.append(policies_of(self._plan.graph.specs[len(self._policies)]))

@@ -11,8 +11,13 @@ import dataclasses
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Protocol
 
-from taskflow.call import Abort, Ended, Lost, Output, Started
+from taskflow.call import NOT_RUN, Abort, Ended, Hello, Lost, Output, Started
+from taskflow.crashing import reach
+from taskflow.engine.chatter import Chatter
 from taskflow.engine.dispatch import Dispatcher
+from taskflow.engine.journal import Recording
+from taskflow.engine.lookups import Lookups
+from taskflow.errors import RunOwnedError, StoreError
 from taskflow.events import (
     BAD,
     RunNoticed,
@@ -20,6 +25,7 @@ from taskflow.events import (
     TaskWrote,
 )
 from taskflow.graph.graph import Iterated
+from taskflow.records import Given, Worker, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +34,18 @@ if TYPE_CHECKING:
     from taskflow.engine.plan import Plan
     from taskflow.engine.work import Work
     from taskflow.events import Event
-    from taskflow.interfaces import Clock, Executor, Listener
+    from taskflow.interfaces import Clock, Executor, Ledger, Listener, Store
 
 #: After a cancel, bodies that run may go on for so long, in seconds.
 GRACE_SECONDS: Final = 10.0
+#: So long another program may keep the store from being written until that is said.
+BUSY_SECONDS: Final = 2.0
 #: Output of a task run that its failure report shows, in characters.
 TAIL_CHARACTERS: Final = 2000
 #: Task runs whose last output is kept in mind.
 TAILS: Final = 256
+#: What a report of a failure says when a worker found no room for a value, or its file gone.
+WORKER_FAULT: Final = "taskflow.errors.WorkerFault"
 #: Seconds of work that the iterator of a map is read ahead.
 READ_AHEAD_SECONDS: Final = 0.1
 #: Elements that are read ahead at most.
@@ -64,6 +74,8 @@ class Engine:
         clock: Clock,
         listeners: Sequence[Listener] = (),
         timeout: float | None = None,
+        ledger: Ledger | None = None,
+        store: Store | None = None,
     ) -> None:
         self.plan = plan
         self.executor = executor
@@ -77,6 +89,15 @@ class Engine:
         self._kill_at: float | None = None
         self._stopping = False
         self._has_killed = False
+        self._ledger = ledger
+        self._journal = plan.journal if isinstance(plan.journal, Recording) else Recording()
+        self._chatter = Chatter()
+        self._lookups = Lookups(plan.caching, store) if plan.caching and store else None
+        self._was_busy = False
+        #: Why it stopped before the end of the plan: nothing more could be kept.
+        self.paused: StoreError | None = None
+        if ledger is not None:
+            ledger.on_news = executor.wake
 
     # --- from outside, also from other threads and signal handlers ---
 
@@ -97,27 +118,46 @@ class Engine:
     def run(self) -> None:
         """Run the plan to its end."""
         self.emit()
-        while not self.plan.is_over:
+        while not self._is_over:
             try:
                 self._step()
             except Abort:
                 self._abort()
+        self._journal.records += self._chatter.rest()
         self.emit()
+        self._keep(is_last=True)
+
+    @property
+    def _is_over(self) -> bool:
+        idle = self.paused is not None and self.dispatcher.is_idle
+        return self.plan.is_over or idle
 
     def _step(self) -> None:
         now = self.clock.monotonic()
+        self._read_date()
         self._stop_if_asked(now)
         self.plan.tick(now)
         self.dispatcher.limiter.tick(now)
         for slot in self.dispatcher.late(now):
             self._kill(slot, "timeout")
-        self._read_iterators()
-        self._give(now)
+        if self.paused is None and self._lookups is not None:
+            self._look_up(self._lookups, now)
+        if self.paused is None:
+            self._read_iterators()
+            self._give(now)
         self.emit()
-        if self.plan.is_over:
+        self._keep()
+        if self._is_over:
             return
-        for report in self.executor.wait(self._patience(now)):
+        reports = self.executor.wait(self._patience(now))
+        self._read_date()
+        for report in reports:
             self._take(report, self.clock.monotonic())
+
+    def _read_date(self) -> None:
+        self._journal.now = self.clock.now()
+        if self.plan.caching is not None:
+            self.plan.caching.now = self._journal.now
 
     def _give(self, now: float) -> None:
         self._submit(now)
@@ -128,11 +168,16 @@ class Engine:
     def _submit(self, now: float) -> None:
         for slot, batch in self.dispatcher.fill(now, self.executor.capacity):
             self.executor.submit(slot, batch)
+            reach("batch given")
+            if self._ledger is not None:
+                units = tuple([(call.node, call.first, call.count) for call in batch.calls])
+                self._journal.records.append(Given(slot, batch.id, units, self._journal.now))
 
     def _patience(self, now: float) -> float | None:
         """How long the executor may wait for something to happen."""
         times = [
             self.plan.next_time,
+            self.plan.caching.next_time if self.plan.caching else None,
             self.dispatcher.next_time(now),
             self._kill_at,
             self._deadline,
@@ -148,27 +193,54 @@ class Engine:
         return None
 
     def _take(self, report: Report, now: float) -> None:
+        self._journal.slot = report.slot
         if isinstance(report, Ended):
+            reach("outcomes received")
             outcomes = [
                 self._with_tail(each) if each.state in BAD else each for each in report.outcomes
             ]
+            if self._ledger is not None:
+                outcomes = self._without_faults(outcomes)
             self.dispatcher.take(report.slot, outcomes, now)
+            if self._chatter.holds:
+                self._let_out(outcomes)
         elif isinstance(report, Output):
             self._note_output(report)
+        elif isinstance(report, Hello):
+            reach("worker heard")
+            self._journal.records.append(Worker(*report, self._journal.now))
         elif isinstance(report, Started):
             self.dispatcher.started(report, now)
         else:
             self.dispatcher.lost(report, now)
 
+    def _without_faults(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """What ended in a fault of its worker has not: the run pauses until that is mended."""
+        for place, outcome in enumerate(outcomes):
+            if outcome.state in BAD and outcome.value.type == WORKER_FAULT:
+                if self.paused is None:
+                    self.pause(StoreError(outcome.value.message))
+                outcomes[place] = outcome._replace(state=NOT_RUN, value=None)
+        return outcomes
+
     def _note_output(self, output: Output) -> None:
         if output.progress is not None:
             self.plan.events.append(TaskProgressed(output.key, *output.progress))
             return
-        self.plan.events.append(TaskWrote(output.key, output.text))
+        if self._ledger is not None:
+            wrote = Wrote(output.key, self._journal.now, output.text, output.level, output.logger)
+            self._journal.records += self._chatter.take(wrote)
+        self.plan.events.append(TaskWrote(output.key, output.text, *output[4:]))
         tail = self._tails.pop(output.key, "") + output.text
         self._tails[output.key] = tail[-TAIL_CHARACTERS:]
         if len(self._tails) > TAILS:
             self._tails.popitem(last=False)
+
+    def _let_out(self, outcomes: list[Outcome]) -> None:
+        """Keep the end of what task runs wrote that have ended."""
+        for outcome in outcomes:
+            key = self.plan.key_of_call(outcome.node, outcome.first)
+            self._journal.records += self._chatter.ended(key)
 
     def _with_tail(self, outcome: Outcome) -> Outcome:
         """A failure with the last lines that its task wrote."""
@@ -198,6 +270,54 @@ class Engine:
             wanted = window - (run.sources[number].arrived - run.ended)
             if wanted > 0:
                 feed.ask(wanted, self.executor.wake)
+
+    # --- keeping ---
+
+    def _look_up(self, lookups: Lookups, now: float) -> None:
+        """Ask what the cache has of what wants to run."""
+        try:
+            lookups.look_up(now)
+        except StoreError as error:
+            self.pause(error)
+
+    def _keep(self, *, is_last: bool = False) -> None:
+        """Hand what happened to the store, and hear what others ask of this run."""
+        records = self._journal.drain()
+        if self._ledger is None or self.paused is not None:
+            return
+        if records:
+            self._ledger.write(records)
+            reach("records queued")
+        self._note_busy(self._ledger.busy)
+        try:
+            if self._lookups is not None:  # after the records that its values came with
+                self._lookups.give(is_last=is_last)
+            if "cancel" in self._ledger.poll():
+                self.cancel("cancel")
+        except StoreError as error:
+            self.pause(error)
+
+    def _note_busy(self, seconds: float) -> None:
+        """Say once that the store is locked; the run goes on, and what is to be kept waits."""
+        if seconds > BUSY_SECONDS and not self._was_busy:
+            text = (
+                "the store is busy: another program has locked its file; what is to be kept waits"
+            )
+            self.plan.events.append(RunNoticed(text))
+        self._was_busy = seconds > BUSY_SECONDS
+
+    def pause(self, error: StoreError) -> None:
+        """Nothing can be kept any more: nothing new begins, what runs has a while to end.
+
+        A run that another process drives now ends at once.
+        """
+        self.paused = error
+        now = self.clock.monotonic()
+        for slot, state in enumerate(self.dispatcher.slots):
+            if state.units:
+                self.dispatcher.withdrawn(slot, self.executor.withdraw(slot), now)
+        self._has_killed = True  # clean-up tasks, too: there will be another time for them
+        self._kill_at = now + (0.0 if isinstance(error, RunOwnedError) else GRACE_SECONDS)
 
     # --- stopping ---
 

@@ -154,10 +154,11 @@ class Mapping(Arrivals):
 
     # --- outcomes ---
 
-    def ended(self, outcome: Outcome) -> None:
-        """A span of elements ended well, or was skipped."""
-        node, first, count, state, value, took, attempt, _ = outcome
+    def ended(self, outcome: Outcome, *, kept: bool = False) -> None:
+        """A span of elements ended well, or was skipped; or had, in an earlier trace."""
+        node, first, count, state, value, took, attempt = outcome[:7]
         run = self.runs[node]
+        attempt = 0 if kept else attempt
         if state == SKIPPED:
             self._end(run, first, count, SKIPPED, How(took, attempt, why=value))
         elif self.plan.ask_of(node, first) == ASK_GRAPH:
@@ -166,7 +167,7 @@ class Mapping(Arrivals):
         else:
             if self.plan.keeping.readers[node]:
                 run.values.put(first, value)
-            self._end(run, first, count, SUCCEEDED, How(took, attempt))
+            self._end(run, first, count, state, How(took, attempt))
         self.check(run)
 
     def element_ended(self, node: int, element: int, state: str, value: Any) -> None:
@@ -174,8 +175,14 @@ class Mapping(Arrivals):
         run = self.runs[node]
         if state in GOOD:
             run.values.put(element, Piece(Chunk(value, whole=False), 0, 1))
-        self._end(run, element, 1, state, How(0.0, 1))
+        self.plan.journal.unrun(node, element, 1, state)
+        self._end(run, element, 1, state, How(0.0, self._began(node, element)))
         self.check(run)
+
+    def _began(self, node: int, element: int) -> int:
+        """1 as of an attempt, unless the graph of a dynamic call was kept."""
+        recall = self.plan.recall
+        return int(recall is None or (node, element) not in recall.expanded)
 
     def end_badly(
         self, node: int, element: int, state: str, report: ErrorReport, took: float
@@ -236,6 +243,7 @@ class Mapping(Arrivals):
     ) -> None:
         """The iterator of a map gave elements, ended, or raised."""
         run = self.runs[node]
+        self.plan.journal.fed(node, number, pieces, is_last=is_last)
         self.bring(run, number, pieces, is_last=is_last)
         if error is not None:  # what it gave so far runs to its end
             run.error = error
@@ -291,6 +299,7 @@ class Mapping(Arrivals):
 
     def _end_waiting(self, run: MapRun, state: str) -> None:
         for first, stop in run.waiting():
+            self.plan.journal.unrun(run.node, first, stop - first, state)
             self._end(run, first, stop - first, state)
 
     def cancel_work(self, work: Work, *, running: bool) -> None:
@@ -299,6 +308,7 @@ class Mapping(Arrivals):
         if work.ask == ASK_SPLIT:
             run.splitting -= 1
         else:
+            self.plan.journal.unrun(work.node, work.first, work.count, CANCELLED)
             self._end(run, work.first, work.count, CANCELLED, How(0.0, 1) if running else _NOT_RUN)
         self.check(run)
 

@@ -16,7 +16,6 @@ and never by recursion, so a chain of any length is fine.
 
 from __future__ import annotations
 
-import itertools
 from array import array
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -25,15 +24,16 @@ from taskflow.call import ASK_SPLIT, NOT_RUN, RETRY_LATER
 from taskflow.engine.attempts import Attempts
 from taskflow.engine.calls import Calls
 from taskflow.engine.expanding import Expansions
-from taskflow.engine.facts import Facts
+from taskflow.engine.journal import Journal
+from taskflow.engine.judging import Judging
 from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
 from taskflow.engine.ready import Ready
-from taskflow.engine.rules import RUN
 from taskflow.engine.taking import Taking
-from taskflow.engine.work import ASKS, Work
+from taskflow.engine.work import Work
 from taskflow.events import (
     BAD,
+    CACHED,
     CANCELLED,
     ENDED,
     GOOD,
@@ -44,28 +44,24 @@ from taskflow.events import (
     SKIPPED,
     SUCCEEDED,
     TaskRetrying,
-    TasksEnded,
 )
 from taskflow.graph.graph import (
-    BARRIER,
-    CHOICE,
     DYNAMIC,
     FLAT,
-    HELPERS,
     MAP,
-    TASK,
-    node_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from taskflow.call import ErrorReport, Outcome
+    from taskflow.engine.caching import Caching
+    from taskflow.engine.recall import Recall
     from taskflow.events import Event
     from taskflow.graph.graph import Graph
 
 
-class Plan(Facts):
+class Plan(Judging):
     """The state of a run; see the module's docstring."""
 
     def __init__(
@@ -75,8 +71,14 @@ class Plan(Facts):
         fail_fast: bool = False,
         draw: Any = None,
         lanes: Sequence[str] = ("",),
+        journal: Journal | None = None,
+        recall: Recall | None = None,
+        caching: Caching | None = None,
     ) -> None:
         super().__init__(graph)
+        self.journal = journal or Journal()
+        self.recall = recall
+        self.caching = caching
         self.fail_fast = fail_fast
         self.state: list[str] = []
         self.waiting: list[int] = []
@@ -97,40 +99,16 @@ class Plan(Facts):
         self.expansions = Expansions(self)
         self.keeping = Keeping(self)
         self._due: deque[int] = deque()  # nodes whose inputs have all ended
+        for each in (journal, recall, caching):
+            if each is not None:
+                each.attach(self)
         self.adopt(0)
-
-    # --- nodes enter ---
-
-    def adopt(self, first: int) -> None:
-        """Take in the nodes from `first` on."""
-        graph = self.graph
-        count = len(graph) - first
-        self.unended += count
-        self.state += [PENDING] * count
-        self.waiting += [0] * count
-        self.dependants += [[] for _ in range(count)]
-        self.value += [None] * count
-        self.seconds.extend(itertools.repeat(0.0, count))
-        for node in range(first, first + count):
-            for upstream in self.edges(node):
-                self.dependants[upstream].append(node)
-                self.waiting[node] += 1
-        self.keeping.adopt(first)
-        self.events += self.announcements(first)
-        for node in range(first, first + count):
-            if graph.kind[node] in (MAP, FLAT):
-                self.mapping.add(node)
-        before = self.ready.sizes()
-        self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
-        self.settle()
-        self.ready.sort_above(before)
 
     # --- outcomes enter ---
 
-    def take(self, outcome: Outcome, now: float) -> None:
+    def take(self, outcome: Outcome, now: float, *, journaled: bool = False) -> None:
         """Take note of how a call, or a span of elements, ended."""
         node, first, count, state, value = outcome[:5]
-        kind = self.graph.kind[node]
         if outcome.keys:
             self.mapping.note_keys(node, first, outcome.keys)
         if state == NOT_RUN:
@@ -144,7 +122,18 @@ class Plan(Facts):
         elif state in BAD:
             for element in range(first, first + count):
                 self.fail(node, element, state, value, now, outcome.seconds / count)
-        elif kind == FLAT or (kind == MAP and first < -1):
+        else:
+            if not journaled:
+                self.journal.ended(outcome)
+                if self.caching is not None:
+                    self.caching.ended(outcome)
+            self._take_good(outcome, now)
+        self.settle()
+
+    def _take_good(self, outcome: Outcome, now: float) -> None:
+        node, first, _, state, value = outcome[:5]
+        kind = self.graph.kind[node]
+        if kind == FLAT or (kind == MAP and first < -1):
             self.mapping.split_ended(node, first, value)
         elif first >= 0:
             self.mapping.ended(outcome)
@@ -156,7 +145,19 @@ class Plan(Facts):
             if self.keeping.readers[node]:
                 self.value[node] = value
             self.end(node, SUCCEEDED, outcome.seconds, running=True, attempt=outcome.attempt)
-        self.settle()
+
+    def take_kept(self, outcome: Outcome) -> None:
+        """Take note of what an earlier trace, or run, has brought for a task run, or elements."""
+        node, first, _, state, value, seconds, attempt = outcome[:7]
+        if first >= 0:
+            if outcome.keys:
+                self.mapping.note_keys(node, first, outcome.keys)
+            self.mapping.ended(outcome, kept=True)
+        else:
+            if self.keeping.readers[node] and state in GOOD:
+                self.value[node] = value
+            why = value if state == SKIPPED else "" if state == CACHED else "kept"
+            self.end(node, state, seconds, attempt=attempt, why=why)
 
     def fail(
         self, node: int, element: int, state: str, report: ErrorReport, now: float, took: float
@@ -183,6 +184,9 @@ class Plan(Facts):
     ) -> None:
         """End a node, or an element of a map, in a state of failure."""
         self.failed.add(node)
+        if self.caching is not None:
+            self.caching.gave_up(node, element)
+        self.journal.failed(node, element, state, report, took)
         kind = self.graph.kind[node]
         if kind == FLAT or (kind == MAP and element < 0):
             self.mapping.split_failed(node, element, report)
@@ -201,6 +205,7 @@ class Plan(Facts):
             return
         self._set_state(work, RETRYING)
         self.attempts.wait(when, work)
+        self.journal.tried(work.node, work.first, RETRYING, delay, why)
         key, name = self.key_of(work.node, work.first), self.name_of(work.node)
         self.events.append(TaskRetrying(key, name, attempt, delay, why))
 
@@ -225,7 +230,8 @@ class Plan(Facts):
         """Put work on the stack."""
         for work in works:
             self._set_state(work, READY)
-        self.ready.extend(works)
+        left: Iterable[Work] = works if self.recall is None else self.recall.sift(works)
+        self.ready.extend(left if self.caching is None else self.caching.divert(left))
 
     def begin(self, work: Work) -> None:
         """A slot was given this work."""
@@ -256,85 +262,6 @@ class Plan(Facts):
         """When `tick` is due next."""
         return self.attempts.next_time(self.is_stale)
 
-    # --- ending and judging ---
-
-    def end(
-        self,
-        node: int,
-        state: str,
-        took: float = 0.0,
-        *,
-        running: bool = False,
-        attempt: int = 1,
-        error: ErrorReport | None = None,
-        why: str = "",
-    ) -> None:
-        """A node ended; whoever waits for it comes closer to being judged."""
-        self.state[node] = state
-        self.seconds[node] = took
-        self.unended -= 1
-        kind = self.graph.kind[node]
-        if kind in (TASK, DYNAMIC) or (error is not None and kind in HELPERS):
-            attempt = max(attempt, self.attempts.last((node, -1)))
-            key, name = self.key_of(node), self.name_of(node)
-            shown = running and kind not in HELPERS
-            self.events.append(
-                TasksEnded(key, name, state, took, attempt, running=shown, error=error, why=why)
-            )
-        good = state in GOOD
-        for dependant in self.dependants[node]:
-            if not good:
-                self.hurt.add(dependant)
-            self.waiting[dependant] -= 1
-            if not self.waiting[dependant] and self.state[dependant] == PENDING:
-                self._due.append(dependant)
-        self.mapping.node_ended(node)
-        self.expansions.node_ended(node)
-        if self.graph.inputs[node] or kind in (MAP, FLAT):
-            self.keeping.ended(node)
-
-    def settle(self) -> None:
-        """Work off all that follows from what was just noted."""
-        while True:
-            if self._due:
-                self._judge(self._due.popleft())
-            elif not self.expansions.settle() and not self.mapping.settle():
-                return
-
-    def _judge(self, node: int) -> None:
-        if self.state[node] != PENDING or self.waiting[node]:
-            return
-        kind = self.graph.kind[node]
-        if kind == CHOICE:
-            self._choose(node)
-            return
-        verdict = self.taking.verdict(node)
-        if verdict != RUN:
-            self._end_unrun(node, verdict)
-        elif kind == BARRIER:
-            self.end(node, SUCCEEDED)
-        elif kind in (MAP, FLAT):
-            self.taking.take_inputs(node)
-            self.mapping.open(node)
-        else:
-            self.taking.take_inputs(node)
-            self.make_ready(Work(node, ask=ASKS[kind]))
-
-    def _end_unrun(self, node: int, verdict: str) -> None:
-        if node in self.mapping.runs:
-            self.mapping.shut(node)
-        self.end(node, verdict)
-
-    def _choose(self, node: int) -> None:
-        """A CHOICE has the state and value of the branch that was not skipped."""
-        branches = [node_of(ref) for ref in self.graph.inputs[node]]
-        taken = [branch for branch in branches if self.state[branch] != SKIPPED]
-        if not taken:
-            self.end(node, CANCELLED if self.cancelled else SKIPPED)
-            return
-        self.value[node] = self.value[taken[0]]
-        self.end(node, self.state[taken[0]])
-
     # --- cancelling ---
 
     def cancel(self) -> None:
@@ -352,6 +279,8 @@ class Plan(Facts):
                 self.mapping.cancel(node)
             elif self.state[node] in (PENDING, READY, RETRYING):
                 self._end_unrun(node, CANCELLED)
+        if self.caching is not None:
+            self.caching.cancelled()
         self.settle()
 
     def is_stopped(self, node: int) -> bool:
@@ -362,7 +291,10 @@ class Plan(Facts):
         return spec is None or spec.trigger_rule != "always"
 
     def _cancel_work(self, work: Work, *, running: bool) -> None:
+        if self.caching is not None:
+            self.caching.gave_up(*work[:3])
         if work.first == -1:
+            self.journal.unrun(work.node, -1, 1, CANCELLED)
             self.end(work.node, CANCELLED, running=running)
         else:
             self.mapping.cancel_work(work, running=running)

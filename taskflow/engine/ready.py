@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskflow.call import ASK_KEYS, ASK_SPLIT
+from taskflow.call import ASK_SPLIT, OF_ARGUMENTS
 from taskflow.engine.work import place_in_trace
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from taskflow.graph.graph import Graph
 
 #: Asked about the inputs of a task, not of its body.
-_QUESTIONS = frozenset({ASK_KEYS, ASK_SPLIT})
+_QUESTIONS = OF_ARGUMENTS | {ASK_SPLIT}
 
 
 class Stack:

@@ -11,18 +11,19 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from taskflow.call import IDENTITY, KNOWN_BLOB, Code, same
+from taskflow.call import ASK_KEYS, IDENTITY, KNOWN_BLOB, Code, same
 from taskflow.context import context
 from taskflow.errors import CodeError
 from taskflow.executors.answering import check_outputs
 from taskflow.executors.failing import note, told
-from taskflow.executors.keys import KeyFunction
+from taskflow.executors.keys import KeyFunction, limit_keys
 from taskflow.secret import Hidden, secret_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from taskflow.call import Batch
+    from taskflow.executors.printing import Printer
 
 
 #: Defaults of these types each call gets for itself.
@@ -43,6 +44,15 @@ class Body(NamedTuple):
     #: Whether the engine is to be told when it begins.
     announced: bool = False
     is_async: bool = False
+    #: Makes digests of its arguments, if its results are looked for in the cache.
+    printer: Printer | None = None
+
+    def about(self, ask: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The answer to a question about its arguments, for which it does not run."""
+        if ask == ASK_KEYS:
+            return limit_keys(self.limit_keys, args, kwargs)
+        assert self.printer is not None  # only such tasks are asked about
+        return self.printer(args, kwargs)
 
     def element_key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The map key of an element; None as a text, since alone it means that there is no map."""
@@ -116,6 +126,7 @@ class Bodies:
             tuple(KeyFunction(each, fn) for each in limit_keys),
             code.announced or code.timeout > 0,
             _is_async(fn),
+            None if code.ignore is None else _printer(fn, code.ignore),
         )
 
     def _expanding(self, expand: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,6 +145,12 @@ class Bodies:
                         del each.__taskflow_code__
 
         return marked
+
+
+def _printer(fn: Callable[..., Any], ignore: tuple[str, ...]) -> Printer:
+    from taskflow.executors.printing import Printer  # here: few tasks have a cache
+
+    return Printer(fn, ignore)
 
 
 def with_fresh_defaults(fn: Callable[..., Any]) -> Callable[..., Any]:

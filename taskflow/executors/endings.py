@@ -5,12 +5,22 @@ from __future__ import annotations
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, ASK_TRUTH, RETRY_LATER, Outcome
+from taskflow.call import (
+    ASK_GRAPH,
+    ASK_SPLIT,
+    ASK_TRUTH,
+    ASK_VALUE,
+    OF_ARGUMENTS,
+    RETRY_LATER,
+    Chunk,
+    Outcome,
+)
 from taskflow.errors import ResultError, RetryLater, Skip, TaskTimeout, WorkerFault
 from taskflow.events import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 from taskflow.executors.answering import split
 from taskflow.executors.bodies import named, retryable
 from taskflow.executors.failing import report_of
+from taskflow.executors.previews import preview_of
 from taskflow.policies import seconds
 from taskflow.values import dumps, encode, encode_each, why_unpicklable
 
@@ -57,9 +67,9 @@ def packed(
     """Outcomes for values of consecutive elements, packed into as few chunks as can be."""
     if not values:
         return
-    if call.ask == ASK_KEYS:
-        count, took = len(values), seconds_each * len(values)
-        yield Outcome(call.node, first, count, SUCCEEDED, tuple(values), took, call.attempt)
+    if call.ask in OF_ARGUMENTS:
+        count, took, said = len(values), seconds_each * len(values), tuple(keys) or None
+        yield Outcome(call.node, first, count, SUCCEEDED, tuple(values), took, call.attempt, said)
         return
     try:
         pieces = encode_each(values, directory)
@@ -73,13 +83,18 @@ def packed(
         report = report_of(result_error(values[0], error))
         yield Outcome(call.node, first, 1, FAILED, report, seconds_each, call.attempt)
         return
+    done = 0
     for piece in pieces:
-        mine, keys = tuple(keys[: piece.count]), keys[piece.count :]
-        took = seconds_each * piece.count
+        count = piece.count
+        mine = tuple(keys[done : done + count]) or None
+        preview = ""
+        if count == 1 and call.ask == ASK_VALUE and isinstance(piece.chunk, Chunk):
+            preview = preview_of(values[done], piece.chunk.value)
+        took = seconds_each * count
         yield Outcome(
-            call.node, first, piece.count, SUCCEEDED, piece, took, call.attempt, mine or None
+            call.node, first + done, count, SUCCEEDED, piece, took, call.attempt, mine, preview
         )
-        first += piece.count
+        done += count
 
 
 def on_purpose(error: BaseException) -> tuple[str, Any] | None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow import resources
 from taskflow.call import Ended, Output, Started
+from taskflow.context import current
 from taskflow.executors.deadline import raising_timeout
+from taskflow.executors.logs import RecordHandler
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taskflow.call import Batch, Outcome, Report, Setup
+    from taskflow.executors.logs import Record
 
 #: Short calls are reported together for this long, so that reporting costs little.
 REPORT_SECONDS: Final = 0.02
@@ -46,6 +49,7 @@ class InlineExecutor:
         self._runner.limited = raising_timeout
         self._runner.on_start = lambda *said: self._reports.append(Started(0, *said))
         self._runner.context.report_progress = self._progressed
+        self._runner.context.records = RecordHandler(self._logged)
 
     def submit(self, slot: int, batch: Batch) -> None:
         """Queue the calls of a batch."""
@@ -121,6 +125,11 @@ class InlineExecutor:
         facts = self._runner.context if self._runner else None
         if facts is not None:
             self._reports.append(Output(0, facts.task_key or "", "", (done, total)))
+
+    def _logged(self, record: Record) -> None:
+        level, logger, text = record
+        key = current.task_key or ""
+        self._reports.append(Output(0, key, text, None, level, logger, seen=True))
 
     @property
     def first_error(self) -> BaseException | None:

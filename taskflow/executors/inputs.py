@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from taskflow.call import Failed, Failure, Gathered, Made, Part
+from taskflow.call import OF_ARGUMENTS, Failed, Failure, Gathered, Made, Part
+from taskflow.digests import Digests
 from taskflow.errors import ResultError
 from taskflow.executors.answering import follow, revive
 from taskflow.values import SCALARS, decode, decode_piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskflow.call import Call, Input, Piece, Value
 
@@ -45,7 +46,7 @@ class Inputs:
             if plain is not None:
                 yield [row[0]], plain
                 continue
-            if number:
+            if number and call.ask not in OF_ARGUMENTS:
                 # Each body gets its own copy of everything that could be changed.
                 constants = [self.load(each) for each in call.inputs]
             values = [*row, *constants]
@@ -86,6 +87,12 @@ class Inputs:
     def _column(self, pieces: Sequence[Piece | Failed]) -> Iterator[Any]:
         for piece in pieces:
             yield from self._load_piece(piece)
+
+
+def inputs_digest(call: Call, element: int = -1, made: Mapping[int, Value] | None = None) -> str:
+    """The digest of what a task run, or an element of a map, is given; equal for all attempts."""
+    digests = Digests(made)
+    return (digests.of(call) if element < 0 else digests.of_element(call, element)).hex()
 
 
 def next_of(elements: Iterator[Arguments]) -> Arguments:

@@ -92,3 +92,13 @@ def tame_loky() -> None:
         # the run, which has to be told first that the program ends.
         threading._register_atexit(process_executor._python_exit)  # type: ignore[attr-defined] # noqa: SLF001 - as loky does
         process_executor.process_pool_executor_at_exit = True
+
+
+def started_at(pid: int) -> int:
+    """When a process began, in clock ticks since the machine did; 0 if that cannot be known."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name, in parentheses, may hold anything; the 20th field after it is the time.
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -6,10 +6,14 @@ import os
 import pickle
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from taskflow.call import Outcome
+    from taskflow.executors.logs import Record
     from taskflow.executors.wire import WorkerLink
 
 #: An outcome waits at most so long for others to travel with it.
@@ -31,8 +35,9 @@ class Outbox:
         self._link = link
         # One of C's: an exception that is raised in a thread cannot come between the lock and us.
         self._lock = threading.RLock()
-        self._log = open(log, "rb", buffering=0)  # noqa: SIM115 - as long as the worker
+        self._log = open(log, "a+b", buffering=0)  # noqa: SIM115 - as long as the worker
         self._read = 0
+        self._marks: deque[_Mark] = deque()
         self._outcomes: list[Outcome] = []
         self._flushed = time.monotonic()
 
@@ -78,26 +83,60 @@ class Outbox:
         left_out = len(text) - 2 * OUTPUT_BYTES
         if left_out > 0:
             text = text[:OUTPUT_BYTES] + _left_out(left_out) + text[-OUTPUT_BYTES:]
-        self.send("wrote", key, text.decode("utf-8", "backslashreplace"), self._read)
+        self.send("wrote", key, [(_decoded(text), 0, "")], self._read)
+
+    def send_record(self, key: str, record: Record) -> None:
+        """Send a record of `logging` that stands in no log."""
+        self.send("wrote", key, [(record.text, record.level, record.logger)], self._read)
+
+    def log_record(self, record: Record) -> None:
+        """Write a record to the log: there it has its place in the output, and survives a crash."""
+        data = record.text.encode()
+        with self._lock:
+            os.write(self._log.fileno(), data)
+            end = os.lseek(self._log.fileno(), 0, os.SEEK_CUR)
+            self._marks.append(_Mark(end - len(data), end, record))
 
     def send_log(self, key: str, *, whole_lines: bool) -> None:
         """Send what was written to the log since the last time; an unfinished line may wait."""
         if os.fstat(self._log.fileno()).st_size <= self._read:
             return
         with self._lock:
-            size = os.fstat(self._log.fileno()).st_size - self._read
-            data = os.pread(self._log.fileno(), min(size, OUTPUT_BYTES), self._read)
-            if size > len(data):
-                tail = os.pread(self._log.fileno(), OUTPUT_BYTES, self._read + size - OUTPUT_BYTES)
-                left_out = size - len(data) - len(tail)
-                data += _left_out(left_out) + tail if left_out > 0 else tail[-(size - len(data)) :]
-            elif whole_lines:
-                size = data.rfind(b"\n") + 1
-                data = data[:size]
-            if data:
-                self._read += size
-                text = data.decode("utf-8", "backslashreplace")
-                self._link.send(pickle.dumps(("wrote", key, text, self._read), 5))
+            start, end = self._read, os.fstat(self._log.fileno()).st_size
+            head, tail = start + OUTPUT_BYTES, end - OUTPUT_BYTES
+            if tail > head:
+                left_out = _left_out(tail - head).decode(), 0, ""
+                said = [
+                    *self._apart(start, self._part(start, head)),
+                    left_out,
+                    *self._apart(tail, self._part(tail, end)),
+                ]
+            else:
+                data = self._part(start, end)
+                if whole_lines:
+                    data = data[: data.rfind(b"\n") + 1]
+                end = start + len(data)
+                said = list(self._apart(start, data))
+            if said:
+                self._read = end
+                self._link.send(pickle.dumps(("wrote", key, said, end), 5))
+
+    def _part(self, start: int, end: int) -> bytes:
+        return os.pread(self._log.fileno(), end - start, start)
+
+    def _apart(self, start: int, data: bytes) -> Iterator[tuple[str, int, str]]:
+        """What stands in a part of the log: records, and what else was written around them."""
+        at, end = start, start + len(data)
+        while self._marks and self._marks[0].end <= end:
+            mark = self._marks.popleft()
+            if mark.start < at:
+                continue  # its beginning was left out
+            if mark.start > at:
+                yield _decoded(data[at - start : mark.start - start]), 0, ""
+            yield mark.record.text, mark.record.level, mark.record.logger
+            at = mark.end
+        if at < end:
+            yield _decoded(data[at - start :]), 0, ""
 
     def is_logged(self, *fds: int) -> bool:
         """Whether these file descriptors are the log."""
@@ -106,6 +145,18 @@ class Outbox:
             return all(os.path.samestat(os.fstat(fd), log) for fd in fds)
         except OSError:
             return False
+
+
+class _Mark(NamedTuple):
+    """Where a record stands in the log."""
+
+    start: int
+    end: int
+    record: Record
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
 
 
 def _left_out(count: int) -> bytes:

@@ -12,19 +12,29 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, ASK_VALUE, NOT_RUN, Abort, Outcome
+from taskflow.call import (
+    ASK_GRAPH,
+    ASK_KEYS,
+    ASK_SPLIT,
+    ASK_VALUE,
+    NOT_RUN,
+    OF_ARGUMENTS,
+    Abort,
+    Outcome,
+)
 from taskflow.context import Context, context
 from taskflow.events import FAILED, SUCCEEDED
 from taskflow.executors.bodies import Bodies, finished, named
 from taskflow.executors.endings import answer, failed, on_purpose, packed
 from taskflow.executors.failing import INDESCRIBABLE, previews
-from taskflow.executors.inputs import Inputs, MissingInputError, next_of
-from taskflow.executors.keys import limit_keys
+from taskflow.executors.inputs import Inputs, MissingInputError, inputs_digest, next_of
+from taskflow.executors.previews import preview_of
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from logging import Handler
 
     from taskflow.call import Batch, Call, Input, Setup
     from taskflow.executors.bodies import Body
@@ -48,6 +58,8 @@ class Place:
         self.on_end: Callable[[str], None] = _nothing
         #: Called with the key of a task run that says how far it is.
         self.on_progress: Callable[[str, float, float | None], None] = _nothing
+        #: Takes the records of `current.logger` where there is no worker to take all records.
+        self.records: Handler | None = None
         #: Raises `TaskTimeout` in this thread when a body takes too long; None where the
         #: engine kills the worker instead.
         self.limited: Callable[[float], AbstractContextManager[None]] | None = None
@@ -57,7 +69,10 @@ class Place:
     def facts(self) -> Context:
         """What `current` shows of an attempt that is about to begin."""
         setup = self.setup
-        return Context(setup.run_id, setup.run_dir, setup.scheduled_time, setup.data_interval)
+        times = setup.scheduled_time, setup.data_interval
+        facts = Context(setup.run_id, setup.run_dir, *times, kept=setup.kept)
+        facts.records = self.records
+        return facts
 
     def begun(
         self, call: Call, body: Body, element: int, mark: Any, args: Sequence[Any], kwargs: Any
@@ -67,7 +82,7 @@ class Place:
         The last thing before the body, so after its arguments were loaded; also told is what a
         body works on that may be killed, or that was in trouble before.
         """
-        if call.ask == ASK_KEYS:
+        if call.ask in OF_ARGUMENTS:
             return
         if body.announced:
             self.on_start(call.node, element)
@@ -85,8 +100,8 @@ class Place:
         self, call: Call, body: Body, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Any:
         """What a call asks for of an element, not yet encoded."""
-        if call.ask == ASK_KEYS:
-            return limit_keys(body.limit_keys, args, kwargs)
+        if call.ask in OF_ARGUMENTS:
+            return body.about(call.ask, args, kwargs)
         value = self.called(body, args, kwargs)
         return dumps(value) if call.ask == ASK_GRAPH else value
 
@@ -100,7 +115,7 @@ class Place:
     ) -> tuple[str, Any]:
         """How a body has ended that raised: the state, and what goes with it."""
         try:
-            return self._ended_by(error, body, args, kwargs, final=call.ask == ASK_KEYS)
+            return self._ended_by(error, body, args, kwargs, final=call.ask in OF_ARGUMENTS)
         except Abort:
             raise
         except BaseException:  # noqa: BLE001 - code of the exception's own; never silence
@@ -133,6 +148,8 @@ class Runner(Place):
         super().__init__(setup)
         self.context = self.facts()
         self._inputs = Inputs()
+        self._element = -1
+        self.context.inputs_digest = self._digest
 
     def learn(self, batch: Batch) -> None:
         """Take note of the functions that come with a batch; forget the last batch's values."""
@@ -153,6 +170,7 @@ class Runner(Place):
         self.context.attempt = call.attempt
         self.context.task_key = call.key
         self.context.element = None
+        self._element = -1
         try:
             if call.first >= 0 and call.ask != ASK_SPLIT:
                 yield from self._run_elements(call, claim)
@@ -160,6 +178,10 @@ class Runner(Place):
                 yield self._run_one(call)
         finally:
             context.reset(token)
+
+    def _digest(self) -> str:
+        assert self.context.call is not None  # a body asks
+        return inputs_digest(self.context.call, self._element, self._inputs.made)
 
     def value_of(self, payload: bytes, inputs: Sequence[Input]) -> Any:
         """The one argument of a payload: how the result of a run is loaded."""
@@ -172,16 +194,19 @@ class Runner(Place):
         args: Sequence[Any] = ()
         kwargs: dict[str, Any] = {}
         body = None
+        preview = ""
         try:
             body = self.bodies.get(call.spec)
             args, kwargs = self._inputs.arguments(call)
             self.begun(call, body, -1, (), args, kwargs)
-            if call.ask == ASK_KEYS:
-                made: Any = limit_keys(body.limit_keys, args, kwargs)
+            if call.ask in OF_ARGUMENTS:
+                made: Any = body.about(call.ask, args, kwargs)
             else:
-                made = answer(call.ask, self.called(body, args, kwargs), self.directory)
+                value = self.called(body, args, kwargs)
+                made = answer(call.ask, value, self.directory)
             if call.ask == ASK_VALUE:
                 self._inputs.made[call.node] = made
+                preview = preview_of(value, made)
             state = SUCCEEDED
         except Abort:
             raise
@@ -191,7 +216,7 @@ class Runner(Place):
             state, made = self.ended_by(call, error, body, args, kwargs)
         self.on_end(call.key)
         took = time.perf_counter() - began
-        return Outcome(call.node, call.first, 1, state, made, took, call.attempt)
+        return Outcome(call.node, call.first, 1, state, made, took, call.attempt, None, preview)
 
     # --- elements of a map ---
 
@@ -257,6 +282,7 @@ class Runner(Place):
         args: Sequence[Any] = ()
         kwargs: dict[str, Any] = {}
         facts = self.context
+        self._element = index
         facts.element = call.keys[index - call.first] if call.keys else index
         try:
             args, kwargs = next_of(elements)

@@ -12,9 +12,11 @@ import pickle
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from taskflow.call import Batch, Call
+from taskflow.crashing import reach
+from taskflow.executors.logs import RecordHandler
 from taskflow.executors.outbox import FLUSH_SECONDS, OUTPUT_SECONDS
 from taskflow.executors.running import Runner
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskflow.call import Setup
+    from taskflow.executors.logs import Record
     from taskflow.executors.outbox import Outbox
     from taskflow.executors.wire import WorkerLink, WorkerTokens
 
@@ -46,21 +49,25 @@ class SerialWorker:
         self._runner.on_end = self._body_ended
         self._runner.bodies.on_load = lambda: self._body_ended("")
         self._runner.context.report_progress = self._progressed
+        self.records = RecordHandler(self._logged)
         self._pid = os.getpid()
         self._busy = threading.Event()
 
     def serve(self) -> None:
         """Run batches until the engine closes the connection."""
         self._outbox.send("hello", self._pid)
+        reach("hello said")
         threading.Thread(target=self._flush_now_and_then, daemon=True).start()
         while (message := self._link.receive()) is not None:
             number, calls, codes, blobs = pickle.loads(message)
             batch = Batch(number, tuple(map(Call._make, calls)), codes, blobs)
             self._busy.set()
+            reach("batch received")
             self._run(batch)
             if not self._link.waiting():
                 self._busy.clear()
                 self._outbox.flush()
+                reach("outcomes sent")
 
     def _run(self, batch: Batch) -> None:
         if self._is_mute():
@@ -93,11 +100,16 @@ class SerialWorker:
     def _body_ended(self, key: str) -> None:
         if os.getpid() != self._pid:
             os._exit(0)  # a child that the body forked has come back from it, into our loop
-        try:  # noqa: SIM105 - felt at each body: suppress() takes four times as long
-            sys.stdout.flush()  # it may hold a part of a line
-        except (AttributeError, ValueError, OSError):
-            pass  # the body has closed or replaced it
+        _flush(sys.stdout)
         self._outbox.send_log(key, whole_lines=False)
+
+    def _logged(self, record: Record) -> None:
+        if os.getpid() != self._pid:  # a child that the body forked: it cannot have our locks
+            sys.stderr.write(record.text)
+            return
+        _flush(sys.stdout)  # what was written before comes before
+        _flush(sys.stderr)
+        self._outbox.log_record(record)
 
     def send_output(self) -> None:
         """Send what was written outside of all bodies."""
@@ -110,3 +122,11 @@ class SerialWorker:
         facts = self._runner.context
         key = facts.task_key or ""
         return key if facts.element is None else f"{key}[{facts.element}]"
+
+
+def _flush(stream: TextIO) -> None:
+    """Write what a stream holds: it may be a part of a line."""
+    try:  # noqa: SIM105 - felt at each body: suppress() takes four times as long
+        stream.flush()
+    except (AttributeError, ValueError, OSError):
+        pass  # the body has closed or replaced it

@@ -15,11 +15,11 @@ import weakref
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from taskflow.call import Batch, Ended, Lost, Outcome, Output, Report, Started
+from taskflow.call import Batch, Ended, Hello, Lost, Outcome, Output, Report, Started
 from taskflow.errors import ExecutorError
 from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
-from taskflow.executors.machine import thread_caps
+from taskflow.executors.machine import started_at, thread_caps
 from taskflow.executors.wire import EngineLink, EngineTokens
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Slot:
         self._lost_connection = False
         self._hung_up = False  # whether it closed the connection and lived on
         self._told = 0  # how much of its output the worker has sent
+        self._said = ""  # the end of what came since something ended
         self._open = 0  # units that it was given and that have not been reported
         self._stubborn: set[tuple[int, int]] = set()  # bodies that do not stop when asked to
         self._holds = False  # whether its bodies have opened something that is to be closed
@@ -159,19 +160,29 @@ class Slot:
             if not self._is_dying():
                 self._hung_up = True
                 self._kill_group()  # it closed its own end: nothing more can come from it
-        return [report for message in messages if (report := self._report(message))]
+        return [report for message in messages for report in self._reports(message)]
 
-    def _report(self, message: bytes) -> Report | None:
+    def _reports(self, message: bytes) -> list[Report]:
         kind, *rest = pickle.loads(message)
+        if kind == "wrote":
+            return list(self._wrote(*rest))
+        report = self._report(kind, rest)
+        return [] if report is None else [report]
+
+    def _wrote(self, key: str, said: list[tuple[str, int, str]], told: int) -> Iterator[Report]:
+        self._told = told
+        self._said = "".join([self._said, *(text for text, _, _ in said)])[-TAIL_BYTES:]
+        for text, level, logger in said:
+            yield Output(self.number, key, text, None, level, logger)
+
+    def _report(self, kind: str, rest: list[Any]) -> Report | None:
         if kind == "ended":
             outcomes = [Outcome._make(each) for each in rest[0]]
             self._open -= sum(outcome.count for outcome in outcomes)
+            self._said = ""
             return Ended(self.number, outcomes)
         if kind == "started":
             return Started(self.number, *rest)
-        if kind == "wrote":
-            key, text, self._told = rest
-            return Output(self.number, key, text)
         if kind == "progress":
             key, done, total = rest
             return Output(self.number, key, "", (done, total))
@@ -183,7 +194,7 @@ class Slot:
             return None
         self.pid = rest[0]
         self._deaths_at_start = 0
-        return None
+        return Hello(self.number, self.pid, started_at(self.pid))
 
     @property
     def is_dead(self) -> bool:
@@ -234,13 +245,14 @@ class Slot:
         return lost
 
     def _tail(self) -> str:
-        """What the worker wrote last and could not send any more."""
+        """What the worker wrote last, also what it could not send any more."""
         try:
             with open(self._log, "rb") as file:
                 file.seek(max(self._told, os.path.getsize(self._log) - TAIL_BYTES))
-                return last_words(file.read().decode("utf-8", "backslashreplace"))
+                unsent = file.read().decode("utf-8", "backslashreplace")
         except OSError:
-            return ""
+            unsent = ""
+        return last_words(self._said + unsent)
 
     def _free(self, *, wait: bool = False) -> None:
         self._owner.unwatch(self)
@@ -281,9 +293,9 @@ class Slot:
             select.select([self.link.sock], [], [], min(left, 0.1))
             messages, is_open = self.link.receive()
             for message in messages:
-                report = self._report(message)
-                if isinstance(report, Output):
-                    sys.stderr.write(report.text)
+                for report in self._reports(message):
+                    if isinstance(report, Output):
+                        sys.stderr.write(report.text)
 
     def close(self) -> None:
         """End the worker and free everything, for good."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from taskflow.executors.logs import Record
     from taskflow.executors.outbox import Outbox
 
 #: After silence for so long, a line is sent at once: it may be the last before a crash.
@@ -42,7 +43,7 @@ class KeyedOutput:
         self._outbox = outbox
         self._hand_over = hand_over
         # Appended to without a lock: whoever writes may be a finaliser in the midst of a `send`.
-        self._written: deque[tuple[str, bytes]] = deque()
+        self._written: deque[tuple[str, bytes | Record]] = deque()
         self._size = 0
         self._lines: dict[str, bytearray] = {}
         self._sent = 0.0
@@ -50,10 +51,17 @@ class KeyedOutput:
 
     def write(self, data: bytes) -> None:
         """Take what the current task writes."""
-        self._written.append((current.task_key or "", data))
-        self._size += len(data)
-        ends = b"\n" in data and time.monotonic() - self._sent > QUIET_SECONDS
-        if not ends and self._size < KEPT_BYTES:
+        self._take(data, len(data), ends=b"\n" in data)
+
+    def log(self, record: Record) -> None:
+        """Take a record of `logging` that the current task makes."""
+        self._take(record, len(record.text), ends=True)
+
+    def _take(self, said: bytes | Record, size: int, *, ends: bool) -> None:
+        self._written.append((current.task_key or "", said))
+        self._size += size
+        alone = ends and time.monotonic() - self._sent > QUIET_SECONDS
+        if not alone and self._size < KEPT_BYTES:
             return
         # Of a finaliser in the midst of a message nobody waits: that message is in the way.
         busy = self._outbox.is_sending_here or self._sending.locked()
@@ -70,15 +78,22 @@ class KeyedOutput:
         if self._written or key in self._lines:
             with self._sending:
                 self._send_lines()
-                rest = self._lines.pop(key, None)
-                if rest:
-                    self._outbox.send_text(key, bytes(rest))
+                self._send_rest(key)
+
+    def _send_rest(self, key: str) -> None:
+        rest = self._lines.pop(key, None)
+        if rest:
+            self._outbox.send_text(key, bytes(rest))
 
     def _send_lines(self) -> None:
         self._sent = time.monotonic()
         self._size = 0
-        for key, data in self._taken():
-            self._lines.setdefault(key, bytearray()).extend(data)
+        for key, said in self._taken():
+            if isinstance(said, bytes):
+                self._lines.setdefault(key, bytearray()).extend(said)
+            else:
+                self._send_rest(key)  # what was written before comes before
+                self._outbox.send_record(key, said)
         for key, text in list(self._lines.items()):
             size = text.rfind(b"\n") + 1
             if size:
@@ -87,7 +102,7 @@ class KeyedOutput:
             if not text:
                 del self._lines[key]
 
-    def _taken(self) -> Iterator[tuple[str, bytes]]:
+    def _taken(self) -> Iterator[tuple[str, bytes | Record]]:
         with contextlib.suppress(IndexError):
             while True:
                 yield self._written.popleft()

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow import resources
 from taskflow.call import Ended, Lost, Outcome, Output, Started
+from taskflow.context import current
 from taskflow.executors.bodies import Bodies
 from taskflow.executors.crews import END_SECONDS
+from taskflow.executors.logs import RecordHandler
 from taskflow.executors.machine import cores
 from taskflow.executors.processes import ASYNC_WIDTH, ProcessExecutor
 from taskflow.executors.running import Place
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from taskflow.call import Batch, Report, Setup
     from taskflow.executors.crews import Crew
+    from taskflow.executors.logs import Record
     from taskflow.interfaces import Executor
 
 #: Threads, unless the user says how many.
@@ -136,7 +139,13 @@ class Threads:
             Output(slot, key, "", (done, total))
         )
         place.on_end = self._body_ended
+        place.records = RecordHandler(lambda record: self._logged(slot, record))
         return place
+
+    def _logged(self, slot: int, record: Record) -> None:
+        level, logger, text = record
+        key = current.task_key or ""
+        self._report(Output(slot, key, text, None, level, logger, seen=True))
 
     def _crew(self, slot: int) -> Crew:
         lane = self.lanes[slot]

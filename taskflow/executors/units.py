@@ -6,15 +6,24 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.call import ASK_GRAPH, ASK_KEYS, ASK_SPLIT, NOT_RUN, ErrorReport, Outcome
+from taskflow.call import (
+    ASK_GRAPH,
+    ASK_KEYS,
+    ASK_SPLIT,
+    ASK_VALUE,
+    NOT_RUN,
+    OF_ARGUMENTS,
+    ErrorReport,
+    Outcome,
+)
 from taskflow.context import context
 from taskflow.errors import TaskTimeout
 from taskflow.events import FAILED, SUCCEEDED, TIMED_OUT
 from taskflow.executors.bodies import awaitable, checked
 from taskflow.executors.endings import answer, packed
 from taskflow.executors.failing import INDESCRIBABLE
-from taskflow.executors.inputs import Inputs, MissingInputError, next_of
-from taskflow.executors.keys import limit_keys
+from taskflow.executors.inputs import Inputs, MissingInputError, inputs_digest, next_of
+from taskflow.executors.previews import preview_of
 from taskflow.values import dumps
 
 if TYPE_CHECKING:
@@ -51,6 +60,7 @@ class Unit:
         if rows is not None:
             facts.element = call.keys[element - call.first] if call.keys else element
         facts.report_progress = self._progressed
+        facts.inputs_digest = lambda: inputs_digest(call, element)
 
     @property
     def key(self) -> str:
@@ -77,7 +87,7 @@ class Unit:
         context.set(self.facts)  # of this asyncio task alone
         try:
             body = self._begin()
-            asks = self.call.ask == ASK_KEYS
+            asks = self.call.ask in OF_ARGUMENTS
             value = await self._awaited(body) if body.is_async and not asks else self._called(body)
             outcome = self._good(value)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
@@ -123,11 +133,11 @@ class Unit:
             self._args, self._kwargs = Inputs().arguments(self.call)
         else:
             self._args, self._kwargs = self._rows.take(self.element)
-        if self.call.ask == ASK_KEYS:
-            return body
-        if body.key is not None and self._rows is not None:
+        if body.key is not None and self._rows is not None and self.call.ask != ASK_KEYS:
             self.facts.element = body.element_key(self._args, self._kwargs)
             self._mark = (self.facts.element,)
+        if self.call.ask in OF_ARGUMENTS:
+            return body
         mark = self._mark or ()
         self._place.begun(self.call, body, self.element, mark, self._args, self._kwargs)
         if body.timeout:
@@ -135,8 +145,8 @@ class Unit:
         return body
 
     def _called(self, body: Body) -> Any:
-        if self.call.ask == ASK_KEYS:
-            return limit_keys(body.limit_keys, self._args, self._kwargs)
+        if self.call.ask in OF_ARGUMENTS:
+            return body.about(self.call.ask, self._args, self._kwargs)
         return self._place.called(body, self._args, self._kwargs)
 
     async def _awaited(self, body: Body) -> Any:
@@ -163,9 +173,11 @@ class Unit:
             keys = list(self._mark or ())
             (outcome,) = packed(call, self.element, [value], keys, self._took, directory)
             return outcome
-        if call.ask != ASK_KEYS:
-            value = answer(call.ask, value, directory)
-        return self._outcome(SUCCEEDED, value)
+        if call.ask in OF_ARGUMENTS:
+            return self._outcome(SUCCEEDED, value)
+        made = answer(call.ask, value, directory)
+        preview = preview_of(value, made) if call.ask == ASK_VALUE else ""
+        return self._outcome(SUCCEEDED, made, preview)
 
     def _bad(self, error: BaseException) -> Outcome:
         if isinstance(error, MissingInputError):
@@ -173,10 +185,10 @@ class Unit:
         ended = self._place.ended_by(self.call, error, self._body, self._args, self._kwargs)
         return self._outcome(*ended)
 
-    def _outcome(self, state: str, value: Any) -> Outcome:
-        call = self.call
+    def _outcome(self, state: str, value: Any, preview: str = "") -> Outcome:
+        call, mark = self.call, self._mark
         where = call.first if self._rows is None else self.element
-        return Outcome(call.node, where, 1, state, value, self._took, call.attempt, self._mark)
+        return Outcome(call.node, where, 1, state, value, self._took, call.attempt, mark, preview)
 
     @property
     def _took(self) -> float:

@@ -21,6 +21,7 @@ from taskflow.executors.courier import Courier
 from taskflow.executors.crews import ThreadCrew
 from taskflow.executors.deadline import raising_timeout, start_watch
 from taskflow.executors.deaths import HUNG_UP
+from taskflow.executors.logs import RecordHandler
 from taskflow.executors.outbox import CLOSE_SECONDS, FLUSH_SECONDS, OUTPUT_SECONDS
 from taskflow.executors.running import Place
 from taskflow.executors.units import units_of
@@ -57,6 +58,7 @@ class WideWorker:
         self._outbox = outbox
         self._courier = Courier()
         self._output = streams.KeyedOutput(outbox, self._hand_over)
+        self.records = RecordHandler(self._output.log)
         self._place = Place(setup)
         self._place.on_start = lambda *said: outbox.send("started", *said)
         self._place.on_end = self._body_ended

@@ -85,7 +85,7 @@ def serve(setup: Setup, log: str, lane: Lane) -> None:
         else:
             tokens_end = WorkerTokens(tokens.fileno())
             worker = SerialWorker(setup, link, tokens_end, outbox, lambda: redirect(log))
-        _configure_logging(setup.log_level)
+        logging.basicConfig(handlers=[worker.records], level=setup.log_level)
         worker.serve()
     except OSError as error:
         if error.errno == errno.EBADF:  # a task has closed what was not its own
@@ -108,13 +108,3 @@ def redirect(log: str) -> None:
     if fd > 2:
         os.close(fd)
     faulthandler.enable(file=2)
-
-
-def _configure_logging(level: int) -> None:
-    """Show records like a program would that had called `logging.basicConfig`."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level,
-        format="%(asctime)s %(levelname)s %(name)s  %(message)s",
-        datefmt="%H:%M:%S",
-    )

@@ -24,7 +24,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from taskflow.policies import Limit, Rate, Retry
+from taskflow.policies import Cache, Limit, Rate, Retry
 
 if TYPE_CHECKING:
     from taskflow.call import Code, Piece, Value
@@ -143,6 +143,7 @@ class TaskSpec:
     max_tasks: int = 1_000_000
     limits: tuple[Limit, ...] = ()
     rates: tuple[Rate, ...] = ()
+    cache: Cache | None = None
     priority: int = 0
     #: the kind of slots that bodies run in; "" for those of the run's executor
     executor: str = ""
@@ -180,7 +181,10 @@ class Graph:
     iterators: list[Any] = field(default_factory=list)
     #: the pickled `(value,)` of what the body returned, and what fills its holes
     result: tuple[bytes, tuple[Ref, ...]] | None = None
-    fail_fast: bool = False
+    #: by name of a task: a digest of its code, of what was traced where somebody will compare them
+    codes: dict[str, str] = field(default_factory=dict)
+    #: by name of a task: parts of its code that the digest does not cover, since they have none
+    uncovered: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.kind)

@@ -47,6 +47,9 @@ class Merger:
             graph.maps[first + node] = shift.map_spec(spec)
         for node, text in part.labels.items():
             graph.labels[first + node] = text
+        # What was noted where the run began stands: by-value code may look different in a worker.
+        graph.codes = part.codes | graph.codes
+        graph.uncovered |= part.uncovered
         return first
 
     def _add_scopes(self, part: Graph, parent: int, label: str) -> list[int]:

@@ -142,7 +142,7 @@ class Prints:
         for event in events:
             if isinstance(event, RunStarted):
                 self._pipeline = event.pipeline
-            elif isinstance(event, TaskWrote):
+            elif isinstance(event, TaskWrote) and not event.seen:
                 self._paint.write(written(event, self._pipeline, self._paint))
             elif isinstance(event, RunNoticed):
                 self._paint.write([self._paint.line(noticed(event))])

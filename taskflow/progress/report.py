@@ -94,6 +94,10 @@ def ending(tally: Tally, failures: Failures, *, full: bool | None = None) -> Ite
     if ended is not None:
         yield []
         yield run_summary(tally, ended)
+        if ended.state == "paused":
+            yield from ([(f"  {line.strip()}", "red")] for line in ended.why.splitlines())
+        elif ended.again and ended.state != "succeeded":
+            yield [("  go on where it was: ", "dim"), (ended.again, "")]
 
 
 def block(kind: Kind, *, full: bool | None = None) -> Iterator[Line]:
@@ -101,7 +105,7 @@ def block(kind: Kind, *, full: bool | None = None) -> Iterator[Line]:
     event, error = kind.first, kind.first.error
     yield _headline(kind)
     if error is not None:
-        yield from _inputs(error)
+        yield from inputs(error)
         yield from _traceback(error) if full and error.traceback else _frames(error, full=full)
         yield from _last_output(error)
     elif event.why:
@@ -178,7 +182,8 @@ def _headline(kind: Kind) -> Line:
     ]
 
 
-def _inputs(error: ErrorReport) -> Iterator[Line]:
+def inputs(error: ErrorReport) -> Iterator[Line]:
+    """What the body was called with, as it was shown when it failed."""
     title = "inputs"
     for name, shown in error.inputs[:_INPUTS]:
         yield [(f"  {title:<6}  ", "dim"), (f"{one_line(name)} = {one_line(shown, _LONGEST)}", "")]

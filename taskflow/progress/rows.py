@@ -159,10 +159,10 @@ def summary(tally: Tally, ended: RunEnded) -> Line:
     said = [
         (f"{state} in {duration(ended.seconds)}", _RUN_WORDS.get(ended.state, "bold yellow")),
         (f"{good:,} ok", "green" if good else "dim"),
-        *_not_good(counts),
+        *not_good(counts),
     ]
     reason = _REASONS.get(ended.why, ended.why)
-    if reason and reason != state:
+    if reason and reason != state and state != "paused":
         said.append((one_line(reason, 200), ""))
     return spaced([[span] for span in said], (" · ", "dim"))
 
@@ -206,7 +206,7 @@ def _sign(row: Row, now: float, *, over: bool = False) -> Span:
 
 
 def _notes(row: Row) -> Line:
-    said = _not_good(row.states)
+    said = not_good(row.states)
     if row.retrying:
         said.append((f"{row.retrying:,} retrying", "yellow"))
     elif row.retries:
@@ -220,7 +220,7 @@ def _notes(row: Row) -> Line:
     return spaced([span] for span in said)
 
 
-def _not_good(counts: Mapping[str, int]) -> list[Span]:
+def not_good(counts: Mapping[str, int]) -> list[Span]:
     """How many task runs ended in each of the states other than success."""
     return [
         (f"{counts[state]:,} {word}", style)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LABEL: Final = 40
 #: Stands for the name of a task where a worker runs several and cannot tell whose the text is.
-_NOBODY: Final = "worker"
+NOBODY: Final = "worker"
 #: Kinds of failure that are told as they happen; all are in the report at the end.
 _TOLD: Final = 10
 #: Retries of one task name that a log tells.
@@ -56,6 +56,8 @@ class Speaker:
     def _said(self, kind: type[Event], group: Sequence[Any]) -> Iterator[Line | str]:
         if kind is TaskWrote:
             for event in group:
+                if event.seen:
+                    continue
                 yield from written(event, self.failures.pipeline, self._paint)
         elif kind is TasksEnded:
             for failure in self.failures.take(group):
@@ -87,7 +89,7 @@ class Speaker:
 
 def written(event: TaskWrote, pipeline: str, paint: Paint) -> list[str]:
     """What a task wrote, line by line behind its name, painted."""
-    label = one_line(within(pipeline, event.key), _LABEL) or _NOBODY
+    label = one_line(within(pipeline, event.key), _LABEL) or NOBODY
     prefix = paint.line([(label, "dim cyan" if event.key else "dim"), (" │", "dim")])
     lines = output_lines(event.text, colour=paint.colour)
     return [f"{prefix} {paint.plain(line)}".rstrip() for line in lines]

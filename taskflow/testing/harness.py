@@ -55,8 +55,8 @@ class TestedRun(History):
 class Harness(Stays, World):
     """Within it, every run that does not ask for another executor is inline and on one clock.
 
-    That is also true of runs that the code under test starts by itself. Nothing is shown; the
-    events of all runs are kept in `store`.
+    That is also true of runs that the code under test starts by itself. Nothing is shown; all runs
+    are kept in `store`, which is in memory unless another is given.
 
     >>> from taskflow import pipeline, task
     >>> @task(retries=3, retry_delay="1h")
@@ -145,9 +145,13 @@ class Harness(Stays, World):
         refuse_elsewhere(asked, graph)
         return None
 
+    def store_for(self) -> Store:
+        """The store of runs that do not name another."""
+        return self.store
+
     def listeners(self) -> list[Listener]:
         """A recorder for one run."""
         ended = self._ended
-        recorder = Recorder(self.store, self.clock.monotonic, lambda each: ended(History(each)))
+        recorder = Recorder(self.clock.monotonic, lambda each: ended(History(each)))
         self._recorders.append(recorder)
         return [recorder]

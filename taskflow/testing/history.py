@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from taskflow.call import ErrorReport
     from taskflow.events import Event
-    from taskflow.interfaces import Store
 
 #: Failures that a description shows.
 _SHOWN: Final = 10
@@ -30,18 +29,16 @@ _DECIMALS: Final = 6
 
 
 class Recorder:
-    """A listener that keeps all events, in a store too if it has one, and when each came."""
+    """A listener that keeps all events, and when each came."""
 
     def __init__(
         self,
-        store: Store | None = None,
         time: Callable[[], float] = lambda: 0.0,
         closed: Callable[[Recorder], None] = lambda _: None,
     ) -> None:
         self.events: list[Event] = []
         self.times: list[float] = []
         self.run_id = ""
-        self._store = store
         self._time = time
         self._closed = closed
 
@@ -52,8 +49,6 @@ class Recorder:
         for event in events:
             if isinstance(event, RunStarted):
                 self.run_id = event.run_id
-        if self._store is not None:
-            self._store.append(self.run_id, events)
 
     def close(self) -> None:
         """The run has ended."""

@@ -73,5 +73,5 @@ def taskflow_clock(taskflow_harness: Harness) -> FakeClock:
 
 @pytest.fixture
 def taskflow_store(taskflow_harness: Harness) -> Store:
-    """A store in memory that keeps the events of all runs of this test."""
+    """A store in memory that keeps all runs of this test."""
     return taskflow_harness.store

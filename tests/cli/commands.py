@@ -29,12 +29,15 @@ class Folder:
         (self.path / name).write_text(textwrap.dedent(text))
         return name
 
-    def taskflow(self, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def taskflow(
+        self, *args: str, stdin: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Call the command line and wait for it."""
         return subprocess.run(
             [sys.executable, "-m", "taskflow", *args],
             cwd=self.path,
             env=self.environment(**variables),
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,

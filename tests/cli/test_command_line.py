@@ -25,7 +25,7 @@ def test_every_command_has_help(folder, name):
     """`taskflow COMMAND --help` shows its options."""
     result = folder.taskflow(name, "--help")
     assert result.returncode == 0
-    assert result.stdout.startswith(f"Usage: taskflow {name} [OPTIONS] FILE[:NAME]")
+    assert result.stdout.startswith(f"Usage: taskflow {name} [OPTIONS]")
 
 
 def test_help_loads_no_more_than_it_shows():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from click.shell_completion import ShellComplete
+from kept import NOON
 
 from taskflow.cli.main import cli
 
@@ -49,7 +50,7 @@ def offered(tmp_path, monkeypatch):
 
 def test_commands_and_files_are_offered(offered):
     """Files by the shell itself, which knows them best."""
-    assert offered("ru") == ["run"]
+    assert offered("gr") == ["graph"]
     assert offered("run", "on") == ["file"]
     assert offered("run", "one.py", "--url", "x") == ["file"]
 
@@ -88,6 +89,16 @@ def test_parameters_are_offered_before_the_options_of_the_command(offered, targe
     found = offered("run", target, "--")
     assert found[: len(options)] == options
     assert found[len(options)] == "--workers"
+
+
+def test_runs_are_offered_by_their_ids(offered, history, monkeypatch):
+    """The newest first, then the names that stand for one; nothing where there is no store."""
+    history.run("ab12")
+    history.run("ab34", created=NOON + 1)
+    assert offered("show", "") == ["ab34", "ab12", "last", "last-failed"]
+    assert offered("resume", "ab1") == ["ab12"]
+    monkeypatch.setenv("TASKFLOW_STORE", "what?")
+    assert offered("show", "") == []
 
 
 def test_before_the_file_only_the_command_has_options(offered):

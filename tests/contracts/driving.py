@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Nothing here takes nearly as long; a test that waits for longer has found a hang.
 PATIENCE = 30.0
 #: What `Driver.code` is told of a function.
-OPTIONS = {"timeout", "limit_keys", "announced", "outputs", "retry_on"}
+OPTIONS = {"timeout", "limit_keys", "announced", "outputs", "retry_on", "ignore"}
 
 
 class Driver:
@@ -52,11 +52,12 @@ class Driver:
         announced: bool = False,
         outputs: int = 0,
         retry_on: Any = None,
+        ignore: tuple[str, ...] | None = None,
     ) -> int:
         """The spec of a function, sent by value; on an async slot, of a coroutine function."""
         spec = next(self._numbers)
         policy = dumps((retry_on, key, limit_keys)) if retry_on or key or limit_keys else b""
-        code = Code("", "", spec, 0, policy, timeout, announced, outputs)
+        code = Code("", "", spec, 0, policy, timeout, announced, outputs, ignore)
         self._codes[spec] = code, dumps([as_async(fn) if self.lane.kind == "async" else fn])
         return spec
 

@@ -1,0 +1,92 @@
+"""`taskflow doctor`: looks at the store and at what it stands on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskflow.cli.exits import INTERNAL, guarded
+from taskflow.cli.history import SETTINGS, Command, json_option, the_store
+from taskflow.cli.tables import facts, size, write_lines
+from taskflow.progress.jsonl import as_json as in_json
+from taskflow.store.health import examine
+from taskflow.store.places import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from taskflow.store.health import Health
+
+
+@click.command(cls=Command, context_settings=SETTINGS)
+@json_option
+def doctor(*, as_json: bool) -> int:
+    """Say where runs are kept and why there, check the store, and tell the versions in use.
+
+    Ends with 3 if the store is damaged.
+    """
+    return guarded(lambda: _examined(as_json=as_json))
+
+
+def _examined(*, as_json: bool) -> int:
+    health = examine(place_of(the_store().url))
+    if as_json:
+        plain: dict[str, Any] = {
+            **health._asdict(),
+            "why": _why(health),
+            "warnings": [*_warnings(health)],
+        }
+        click.echo(in_json({**plain, "versions": dict(_versions())}))
+    else:
+        write_lines([[("store", "bold")], *facts(_told(health))])
+        write_lines([[("versions", "bold")], *facts([*_versions(), ("sqlite", health.sqlite)])])
+        write_lines([("! ", "bold yellow"), (text, "yellow")] for text in _warnings(health))
+        write_lines([("✘ ", "bold red"), (text, "red")] for text in health.complaints)
+    return INTERNAL if health.complaints else 0
+
+
+def _told(health: Health) -> Iterator[tuple[str, str]]:
+    yield "path", health.database if health.exists else f"{health.database}, not there yet"
+    yield "because", _why(health)
+    yield "runs", f"{health.runs:,}"
+    yield "size", f"{size(health.database_bytes)}, values in files {size(health.values_bytes)}"
+    older = "older than " if health.is_older else ""
+    yield "tables", f"{older}version {health.version}"
+    yield "integrity", "damaged" if health.complaints else "ok" if health.exists else ""
+    kind = f" on {health.file_system}" if health.file_system else ""
+    yield "disk", f"{size(health.free_bytes)} free{kind}"
+
+
+def _why(health: Health) -> str:
+    if os.environ.get("TASKFLOW_STORE"):
+        return "TASKFLOW_STORE names it"
+    here = os.getcwd()
+    if health.exists:
+        return f"it is the nearest .taskflow upwards from {here}"
+    return f"there is no .taskflow upwards from {here}; the first run makes one for the project"
+
+
+def _warnings(health: Health) -> Iterator[str]:
+    if health.is_older:
+        yield "an older taskflow wrote the store; the next run brings its tables up to date"
+    if health.is_remote:
+        yield (
+            f"the store is on {health.file_system}, which machines share: use it from one machine "
+            "only, or move it to a disk of this one: TASKFLOW_STORE=sqlite:////path/on/disk/"
+        )
+    if count := len(health.leftovers):
+        folders = "1 folder" if count == 1 else f"{count:,} folders"
+        yield f"{folders} of runs that are not in the store; taskflow gc removes them"
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    yield "python", platform.python_version()
+    for name in ("taskflow-orchestrator", "loky"):
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            yield name, "not installed"

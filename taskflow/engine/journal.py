@@ -1,0 +1,166 @@
+"""What a plan tells a store: a record for whatever cannot be worked out again from the rest.
+
+Outcomes of calls, ends without a call, what iterators gave, attempts that were not the last.
+Replayed in this order into a new plan for the same graph, they bring it to the same state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from taskflow.call import ASK_VALUE
+from taskflow.crashing import reach
+from taskflow.graph.graph import DYNAMIC, MAP, TASK
+from taskflow.records import ASK_FED, NO_CALL, Kept, Tried, Wrote
+
+if TYPE_CHECKING:
+    from taskflow.call import ErrorReport, Outcome, Piece
+    from taskflow.engine.plan import Plan
+    from taskflow.records import Record
+    from taskflow.secret import Redactor
+
+_COUNTED = frozenset({TASK, MAP, DYNAMIC})
+
+
+class Journal:
+    """The journal of a plan that nobody keeps: it takes everything and writes nothing."""
+
+    def attach(self, plan: Plan) -> None:
+        """Say whose journal this is."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A call, or a span of elements, ended well or was skipped by its body."""
+
+    def failed(self, node: int, element: int, state: str, report: ErrorReport, took: float) -> None:
+        """A task run, or a question, failed for good."""
+
+    def unrun(self, node: int, first: int, count: int, state: str) -> None:
+        """Task runs ended although no call for them did: a rule, a branch, a cancel, a graph."""
+
+    def tried(
+        self, node: int, element: int, state: str, delay: float, why: str, took: float = 0.0
+    ) -> None:
+        """An attempt ended, and another comes in `delay` seconds."""
+
+    def fed(self, node: int, number: int, pieces: tuple[Piece, ...], *, is_last: bool) -> None:
+        """The iterator of a map gave elements."""
+
+    def kept(self, record: Kept | Tried) -> None:
+        """An earlier trace has brought this."""
+
+    def cached(self, outcome: Outcome, run_id: str) -> None:
+        """A task run, or a span of elements, ended with the result of another run."""
+
+
+class Recording(Journal):
+    """A journal whose records somebody collects; who drives the plan sets `now` and `slot`.
+
+    `hide` replaces the texts of secrets in whatever is told for people.
+    """
+
+    def __init__(self, hide: Redactor | None = None) -> None:
+        self.records: list[Record] = []
+        self.now = 0.0
+        self.slot = -1
+        self._plan: Plan
+        self._hide = hide if hide is not None and hide.needed else None
+
+    def attach(self, plan: Plan) -> None:
+        """Say whose journal this is."""
+        self._plan = plan
+
+    def drain(self) -> list[Record]:
+        """The records since the last time."""
+        records, self.records = self.records, []
+        return records if self._hide is None else [_masked(each, self._hide) for each in records]
+
+    def ended(self, outcome: Outcome) -> None:
+        """A call, or a span of elements, ended well or was skipped by its body."""
+        plan = self._plan
+        node, first, count, state, value, seconds, attempt = outcome[:7]
+        graph = plan.graph
+        self.records.append(
+            Kept(
+                node,
+                first,
+                count,
+                plan.ask_of(node, first),
+                state,
+                plan.path_of(graph.scope[node]),
+                plan.name_of(node),
+                graph.nth[node],
+                attempt,
+                self.now,
+                seconds,
+                value,
+                self._labels(node, first, count) if first >= 0 else (),
+                self.slot,
+                preview=outcome.preview,
+            )
+        )
+
+    def _record(self, node: int, first: int, count: int, ask: int, state: str) -> Kept:
+        plan, graph = self._plan, self._plan.graph
+        place = plan.path_of(graph.scope[node]), plan.name_of(node), graph.nth[node]
+        keys = self._labels(node, first, count) if first >= 0 else ()
+        return Kept(node, first, count, ask, state, *place, ended=self.now, keys=keys)
+
+    def _labels(self, node: int, first: int, count: int) -> tuple[str, ...]:
+        """The keys of elements that bear more than their number."""
+        run = self._plan.mapping.runs.get(node)
+        if run is None or not (run.keys or run.root.parent is not None) or run.parent is not None:
+            return ()
+        return tuple([run.label(each) for each in range(first, first + count)])
+
+    def failed(self, node: int, element: int, state: str, report: ErrorReport, took: float) -> None:
+        """A task run, or a question, failed for good."""
+        record = self._record(node, element, 1, self._plan.ask_of(node, element), state)
+        attempt = self._plan.attempts.last((node, element))
+        self.records.append(
+            record._replace(attempt=attempt, seconds=took, slot=self.slot, error=report)
+        )
+
+    def unrun(self, node: int, first: int, count: int, state: str) -> None:
+        """Task runs ended although no call for them did: a rule, a branch, a cancel, a graph."""
+        if self._plan.graph.kind[node] in _COUNTED and count:
+            self.records.append(self._record(node, first, count, NO_CALL, state))
+
+    def tried(
+        self, node: int, element: int, state: str, delay: float, why: str, took: float = 0.0
+    ) -> None:
+        """An attempt ended, and another comes in `delay` seconds."""
+        reach("retry decided")
+        plan = self._plan
+        failures, losses = plan.attempts.tries.get((node, element), (0, 0))
+        key, when = plan.key_of_call(node, element), self.now + delay
+        self.records.append(
+            Tried(node, element, key, state, failures, losses, when, self.now, took, why)
+        )
+
+    def fed(self, node: int, number: int, pieces: tuple[Piece, ...], *, is_last: bool) -> None:
+        """The iterator of a map gave elements."""
+        record = self._record(node, -1, 0, ASK_FED, "succeeded")
+        self.records.append(record._replace(value=(number, pieces, is_last)))
+
+    def kept(self, record: Kept | Tried) -> None:
+        """An earlier trace has brought this."""
+        self.records.append(record)
+
+    def cached(self, outcome: Outcome, run_id: str) -> None:
+        """A task run, or a span of elements, ended with the result of another run."""
+        node, first, count, state, value = outcome[:5]
+        record = self._record(node, first, count, ASK_VALUE, state)
+        self.records.append(record._replace(value=value, origin=run_id))
+
+
+def _masked(record: Record, hide: Redactor) -> Record:
+    if isinstance(record, Kept) and (record.error or record.preview or record.why):
+        error, preview, why = hide((record.error, record.preview, record.why))
+        if error is not None:  # the object itself holds what its text did
+            error = dataclasses.replace(error, pickled=b"")
+        return record._replace(error=error, preview=preview, why=why)
+    if isinstance(record, (Tried, Wrote)):
+        masked: Record = hide(record)
+        return masked
+    return record

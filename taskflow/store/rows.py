@@ -1,0 +1,160 @@
+"""Records of a trace as rows of the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.events import TASK_STATES
+from taskflow.records import Given, Kept, Tried, Worker
+from taskflow.store.codec import encode, pack, storable
+from taskflow.store.filenames import stored_in
+from taskflow.store.shared import COUNTED, SHIFT
+from taskflow.store.sqltext import statements
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from taskflow.call import Stored
+    from taskflow.records import Record, Wrote
+    from taskflow.store.filenames import Names
+
+_STATE: Final = {state: number for number, state in enumerate(TASK_STATES)}
+
+#: Origins that need no words: it ran here, or it is kept from an earlier trace.
+_COMMON: Final = ("", "kept")
+
+Row = tuple[Any, ...]
+
+
+class Trace:
+    """What is known of the trace that is being written: its next row, and its places."""
+
+    def __init__(self, number: int, names: Names) -> None:
+        self.base = number << SHIFT
+        self.names = names
+        self._sequence = 0
+        self._places: dict[tuple[str, str], int] = {}
+
+    def next_row(self) -> int:
+        """The number of the next row; rows of all tables share one count."""
+        self._sequence += 1
+        return self.base | self._sequence
+
+    def place(self, path: str, name: str, rows: Rows) -> int:
+        """The number of a path and name, for which a row is added when it is new."""
+        known = self._places.get((path, name))
+        if known is None:
+            known = self._places[path, name] = len(self._places)
+            rows.places.append((self.base | known, storable(path), storable(name)))
+        return known
+
+
+class Rows:
+    """Rows for a transaction: made of records without the database, then inserted at once."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.places: list[Row] = []
+        self.stored: list[Stored] = []
+        self._outcomes: list[Row] = []
+        self._others: dict[str, list[Row]] = {}
+        #: by place and state: count, kept, seconds, ended
+        self._tallies: dict[tuple[int, int], list[Any]] = {}
+
+    def add(self, records: Sequence[Record], run: int, boot: str) -> None:
+        """Make rows of records, in their order."""
+        for record in records:
+            if isinstance(record, Kept):
+                self._add_kept(record)
+            elif isinstance(record, Tried):
+                self._add_tried(record)
+            elif isinstance(record, Given):
+                slot, batch, units, time = record
+                self._other("add_batch", self._trace.next_row(), slot, batch, time, pack(units))
+            elif isinstance(record, Worker):
+                slot, pid, started, time = record
+                self._other("add_worker", run, pid, started, slot, boot, time)
+            else:
+                self._add_wrote(record)
+
+    def insert(self, connection: sqlite3.Connection) -> None:
+        """Write the rows; the transaction is the caller's."""
+        sql = statements()
+        connection.executemany(sql["add_place"], self.places)
+        connection.executemany(sql["add_outcome"], self._outcomes)
+        for statement, rows in self._others.items():
+            connection.executemany(sql[statement], rows)
+        trace = self._trace.base >> SHIFT
+        tallies = [(trace, *key, *tally) for key, tally in self._tallies.items()]
+        connection.executemany(sql["add_tally"], tallies)
+
+    def _add_kept(self, record: Kept) -> None:
+        (
+            node, first, count, ask, state, path, name, nth, attempt, ended, seconds, value, keys,
+            slot, why, origin, preview, error, digests, _,
+        ) = record  # fmt: skip
+        place, code = self._trace.place(path, name, self), _STATE[state]
+        row = self._trace.next_row()
+        is_coded = value is not None and type(value) is not bytes
+        if is_coded:
+            value = self._encoded(value, row)
+        is_rare = keys or why or error is not None or origin not in _COMMON
+        more = pack(_rare(record)) if is_rare else None
+        self._outcomes.append(
+            (
+                row, place, node, first, count, ask, code, nth, attempt, slot, ended, seconds,
+                origin != "", is_coded, value, digests or None,
+                storable(preview) if preview else None, more,
+            )
+        )  # fmt: skip
+        if name and (ask, state) in COUNTED:
+            self._count(place, code, count, count if origin else 0, seconds, ended)
+
+    def _count(
+        self, place: int, code: int, count: int, kept: int, seconds: float, ended: float
+    ) -> None:
+        tally = self._tallies.get((place, code))
+        if tally is None:
+            self._tallies[place, code] = [count, kept, seconds, ended]
+            return
+        tally[0] += count
+        tally[1] += kept
+        tally[2] += seconds
+        tally[3] = max(tally[3], ended)
+
+    def _encoded(self, value: Any, row: int) -> bytes:
+        """A value that is more than bytes; its files are noted."""
+        names = self._trace.names
+        for stored in stored_in(value):
+            self.stored.append(stored)
+            self._other("add_file", *names.split(stored.path), row, "", stored.size)
+        return encode(value, names.name)
+
+    def _add_tried(self, record: Tried) -> None:
+        node, element, key, state, failures, losses, when, ended, seconds, why, error = record
+        self._other(
+            "add_try",
+            self._trace.next_row(), node, element, storable(key), state, failures, losses, when,
+            ended, seconds, pack((why, error)) if why or error else None,
+        )  # fmt: skip
+
+    def _add_wrote(self, record: Wrote) -> None:
+        key, time, text, level, logger = record
+        row = self._trace.next_row()
+        texts = storable(logger), storable(text)
+        self._other("add_written", row, storable(key), time, level, *texts)
+
+    def _other(self, statement: str, *row: Any) -> None:
+        self._others.setdefault(statement, []).append(row)
+
+
+def _rare(record: Kept) -> dict[str, Any]:
+    """What few records have."""
+    fields = {
+        "keys": record.keys,
+        "why": record.why,
+        "origin": "" if record.origin in _COMMON else record.origin,
+        "error": record.error,
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,34 @@
+"""The SQL of the store by name; it is written in the `.sql` files beside this module."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Final
+
+_FOLDER: Final = os.path.join(os.path.dirname(__file__), "sql")
+_FILES: Final = ("writing", "history", "retention", "health")
+_MARK: Final = "-- name: "
+
+
+@functools.cache
+def statements() -> dict[str, str]:
+    """All statements: each follows a line `-- name: what_it_is_called`."""
+    found = {}
+    for file in _FILES:
+        for section in _read(f"{file}.sql").split(_MARK)[1:]:
+            name, _, text = section.partition("\n")
+            found[name.strip()] = text.strip()
+    return found
+
+
+@functools.cache
+def migrations() -> tuple[str, ...]:
+    """The scripts that bring a store from one version to the next; the first makes version 1."""
+    names = os.listdir(os.path.join(_FOLDER, "migrations"))
+    return tuple([_read(f"migrations/{name}") for name in sorted(names) if name.endswith(".sql")])
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,85 @@
+"""What is asked for when a run is to start: the pipeline, how it runs, and what it takes over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from taskflow.plain import in_short, plain
+from taskflow.records import NewRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskflow.context import Context
+    from taskflow.engine.past import Past
+    from taskflow.graph.graph import Graph
+    from taskflow.interfaces import Executor, Ledger, Store
+    from taskflow.records import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one run runs."""
+
+    executor: str | Executor | None = None
+    workers: int | None = None
+    fail_fast: bool = False
+    timeout: float | None = None
+    tags: tuple[str, ...] = ()
+    progress: bool | None = None
+    store: str | Store | None = None
+    durability: str = "full"
+
+    def plain(self) -> dict[str, Any]:
+        """What a resume or a rerun takes over, as JSON has it."""
+        given = {name: getattr(self, name) for name in ("workers", "fail_fast", "timeout")}
+        executor = self.executor if isinstance(self.executor, str) else None
+        return {**given, "executor": executor, "durability": self.durability}
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """A pipeline that is to run: its name, its parameters, and what is made of them."""
+
+    pipeline: str
+    params: tuple[tuple[str, Any], ...]
+    #: Traces the body; also what is noted of the code of its tasks, if somebody will compare it.
+    trace: Callable[[Context, str], tuple[Graph, dict[str, Any]]]
+    sources: Callable[[], dict[str, Any]]
+    file: str = ""
+    entry: str = ""
+    #: The pickled parameters.
+    given: Callable[[], bytes] = bytes
+
+    def new_run(self, settings: Settings, run_id: str, created: float, parent: str) -> NewRun:
+        """What a store keeps of a run of this; `parent` is the run that it is a rerun of."""
+        return NewRun(
+            run_id,
+            self.pipeline,
+            self.file,
+            self.entry,
+            tuple((name, in_short(value)) for name, value in self.params),
+            tuple((name, plain(value)) for name, value in self.params),
+            self.given(),
+            tags=settings.tags,
+            created=created,
+            settings=settings.plain(),
+            parent=parent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A run that goes on, or whose outcomes a new run takes over."""
+
+    store: Store
+    row: RunRow
+    #: What it has left; None for a new run that takes over nothing but parameters.
+    past: Past | None = None
+    #: Of the run itself; None for a new run that takes over what another has.
+    ledger: Ledger | None = None
+    #: Tasks of this name, and what comes after them, run anew.
+    anew: str = ""
+    #: What changed in the code of a task, in one line, given what is noted of the code of all.
+    changed: Callable[[str, dict[str, Any]], str] = lambda _, __: "its code changed"

@@ -1,0 +1,93 @@
+"""Random runs that crash, pause and are resumed, against the model of a run that is not."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from resumes import Fate, Saga, check_replay, check_values
+from simulations import check_balance, check_states, check_untaken
+from strategies import Step, recipes
+
+#: Runs of the long search; for a night, set TASKFLOW_LONG_SEARCH=1000000.
+LONG = int(os.environ.get("TASKFLOW_LONG_SEARCH", "300"))
+
+SIMULATED = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def check(saga):
+    """All that must hold of a run that was interrupted, however often."""
+    assert not saga.witness.complaints
+    plan = saga.last.plan
+    expected = check_states(saga.recipe, plan, saga.last.nodes, set())
+    check_untaken(plan, saga.last.nodes, expected)
+    check_balance(plan, saga.last.recorder.events)
+    check_values(saga.last, expected)
+    check_replay(saga.store, saga.again.plan)
+    check_states(saga.recipe, saga.again.plan, saga.again.nodes, set())
+    assert expected.bodies <= saga.began.keys(), "a body never ran"
+    if not saga.last.has_bad:
+        assert not saga.again.executor.steps, "a run that had succeeded ran again"
+
+
+@SIMULATED
+@given(recipe=recipes(), seed=st.integers(0, 10_000), slots=st.integers(1, 3))
+def test_a_run_that_is_cut_off_anywhere_ends_as_if_it_had_not_been(recipe, seed, slots):
+    """States and values equal the model's, and nothing that was committed begins again."""
+    check(Saga(recipe, seed, slots=slots))
+
+
+@pytest.mark.ring_long
+@pytest.mark.timeout(3600)
+@settings(SIMULATED, max_examples=2 * LONG)
+@given(recipe=recipes(most=12), seed=st.integers(0, 1_000_000), slots=st.integers(1, 4))
+def test_a_long_search_finds_no_resume_that_ends_otherwise(recipe, seed, slots):
+    """Larger pipelines, and many more of them."""
+    check(Saga(recipe, seed, slots=slots))
+
+
+@pytest.mark.parametrize("way", ["crash", "pause"])
+@pytest.mark.parametrize("at", range(1, 25))
+def test_a_run_that_is_cut_off_at_one_moment_after_another_is_resumed(way, at):
+    """Retries, a map over what failed and clean-up, stopped at each moment in turn, and twice."""
+    recipe = (
+        Step("numbers", retries=2, fates=("fail1",)),
+        Step("map", over=((0, "value"),), retries=1, fates=("ok", "fail", "fail1")),
+        Step("task", inputs=((1, "successes"),), fates=("die1",)),
+        Step("task", after=(2,), rule="always"),
+    )
+    check(Saga(recipe, at, script=[Fate(way, at), Fate(way, 3), Fate(way, at)]))
+
+
+# --- what the search has found -----------------------------------------------------------------
+
+
+def test_a_cancel_leaves_the_end_of_a_kept_dynamic_call_to_its_graph():
+    """It had ended twice: once by the cancel, and once with its graph."""
+    recipe = (Step("task"), Step("expand", inputs=((0, "value"),), fates=("fail",)))
+    for seed in range(20):
+        check(Saga(recipe, seed, slots=1, script=[Fate(), Fate("cancel", 2)]))
+
+
+def test_a_cancelled_run_whose_clean_up_read_what_was_cancelled_is_resumed():
+    """The clean-up runs again after the rest of the run; its old outcome is no obstacle."""
+    recipe = (
+        Step("numbers"),
+        Step("map", over=((6, "range"),), inputs=((0, "value"),)),
+        Step("map", over=((2, "range"),), inputs=((1, "value"),), rule="always"),
+    )
+    for seed in range(20):
+        check(Saga(recipe, seed, script=[Fate("cancel", 2)]))
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_run_that_is_cut_off_while_a_list_is_taken_apart_is_resumed(at):
+    """What takes it apart is no element of the map."""
+    recipe = (Step("numbers", fates=("ok",)), Step("map", over=((0, "value"),)))
+    check(Saga(recipe, at, script=[Fate("crash", at)]))

@@ -1,0 +1,88 @@
+"""How the SQLite store writes: in groups, in turn with others, and as safely as a run asks for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+
+import pytest
+from keeping import begun, opened, outcome
+
+from taskflow.store.lock import StoreLock
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store in a folder."""
+    made = opened(tmp_path)
+    yield made
+    made.close()
+
+
+def test_what_arrives_while_a_commit_waits_goes_into_the_next(store, tmp_path):
+    """A hundred writes cost two transactions, not a hundred."""
+    ledger = begun(store)
+    said = []
+    store.writer.do(lambda connection: connection.set_trace_callback(said.append))
+    other = StoreLock(str(tmp_path))
+    with other.held():
+        for node in range(100):
+            ledger.write([outcome(node)])
+    other.close()
+    ledger.flush()
+    # The first may have begun before the others came, and the flush may come after them.
+    assert said.count("COMMIT") <= 4
+    assert [each.node for each in store.kept("run-1", 1)] == list(range(100))
+
+
+def test_who_waits_for_the_lock_is_next(tmp_path):
+    """A process that has just written, and wants to again, does not overtake it."""
+    mine, other = StoreLock(str(tmp_path)), StoreLock(str(tmp_path))
+    order = []
+
+    def wait():
+        with other.held():
+            order.append("who waited")
+
+    with mine.held():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not is_waited_for(tmp_path):
+            os.sched_yield()
+    with mine.held():
+        order.append("who had it")
+    thread.join()
+    assert order == ["who waited", "who had it"]
+    mine.close()
+    other.close()
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("process", 1)])
+def test_a_commit_is_as_safe_as_its_run_asks_for(store, durability, synchronous):
+    """It waits for the disk, or leaves that to the system; a group with both waits."""
+    ledger = begun(store, settings={"durability": durability})
+
+    def level(connection):
+        return connection.execute("PRAGMA synchronous").fetchone()[0]
+
+    assert store.writer.do(level, ledger) == synchronous
+    assert store.writer.do(level) == 2
+
+
+def test_taking_over_keeps_the_durability_of_a_run(store):
+    """It was asked for when the run was created."""
+    begun(store, settings={"durability": "process"}).close()
+    assert not store.take_over("run-1").is_full
+
+
+def is_waited_for(folder):
+    """Whether somebody holds the turn, and so waits for the lock."""
+    handle = os.open(folder / "store.turn", os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
