@@ -145,9 +145,9 @@ class NewRun:
     #: as they may be shown: name, text; and as JSON has them
     params: tuple[tuple[str, str], ...] = ()
     values: tuple[tuple[str, Any], ...] = ()
-    #: the pickled dict of what was bound, for resume and rerun; secrets are left out
+    #: the pickled dict of what was bound, for resume and rerun; it holds secrets, too
     given: bytes = b""
-    secrets: tuple[str, ...] = ()  #: names of parameters that were left out
+    secrets: tuple[str, ...] = ()  #: names of the parameters that are never shown
     tags: tuple[str, ...] = ()
     created: float = 0.0
     #: how it runs: executor, workers, fail_fast, timeout, durability

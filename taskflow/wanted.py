@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.plain import in_short, plain
 from taskflow.records import NewRun
+from taskflow.secret import Hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,10 +63,11 @@ class What:
             tuple((name, in_short(value)) for name, value in self.params),
             tuple((name, plain(value)) for name, value in self.params),
             self.given(),
-            tags=settings.tags,
-            created=created,
-            settings=settings.plain(),
-            parent=parent,
+            tuple(name for name, value in self.params if isinstance(value, Hidden)),
+            settings.tags,
+            created,
+            settings.plain(),
+            parent,
         )
 
 

@@ -115,7 +115,8 @@ def pipeline_of(row: RunRow) -> Pipeline[..., Any]:
     if not row.file:
         raise LoadError(
             f"run {row.id} of {row.pipeline} was started where there is no file to import it from;"
-            f" in that session write: taskflow.resume({row.id!r}, pipeline={row.pipeline})"
+            f" in that session write taskflow.resume({row.id!r}, pipeline={row.pipeline}), or "
+            "taskflow.rerun with the same"
         )
     main = sys.modules.get("__main__")
     if getattr(main, "__file__", None) == row.file:

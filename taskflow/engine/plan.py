@@ -219,19 +219,27 @@ class Plan(Judging):
             self.state[work.node] = PENDING
             self._due.append(work.node)
         elif work.count > 1 and (work.node, work.first) in self.attempts.suspects:
-            self.make_ready(
+            self._make_ready_again(
                 *(work._replace(first=work.first + each, count=1) for each in range(work.count))
             )
         else:
-            self.make_ready(work)
+            self._make_ready_again(work)
         self.settle()
 
     def make_ready(self, *works: Work) -> None:
-        """Put work on the stack."""
+        """Put work on the stack, but for what the past has of it."""
         for work in works:
             self._set_state(work, READY)
-        left: Iterable[Work] = works if self.recall is None else self.recall.sift(works)
-        self.ready.extend(left if self.caching is None else self.caching.divert(left))
+        self._stack(works if self.recall is None else self.recall.sift(works))
+
+    def _make_ready_again(self, *works: Work) -> None:
+        """Put work back on the stack: the past was asked for it before, and had nothing."""
+        for work in works:
+            self._set_state(work, READY)
+        self._stack(works)
+
+    def _stack(self, works: Iterable[Work]) -> None:
+        self.ready.extend(works if self.caching is None else self.caching.divert(works))
 
     def begin(self, work: Work) -> None:
         """A slot was given this work."""
@@ -255,7 +263,7 @@ class Plan(Judging):
         """Make ready what waited for its time."""
         for work in self.attempts.due(now):
             if not self.is_stale(work):
-                self.make_ready(work)
+                self._make_ready_again(work)
 
     @property
     def next_time(self) -> float | None:

@@ -162,7 +162,7 @@ def summary(tally: Tally, ended: RunEnded) -> Line:
         *not_good(counts),
     ]
     reason = _REASONS.get(ended.why, ended.why)
-    if reason and reason != state and state != "paused":
+    if reason and state not in {reason, "paused"}:
         said.append((one_line(reason, 200), ""))
     return spaced([[span] for span in said], (" · ", "dim"))
 

@@ -75,7 +75,7 @@ class MemoryLedger:
             made = KeptTrace(trace, len(life.traces) + 1, said)
             made.records += kept
             life.traces.append(made)
-            life.row = replace(life.row, started=life.row.started or trace.time)
+            life.row = replace(life.row, state="running", started=life.row.started or trace.time)
 
     def write(self, records: Sequence[Record]) -> None:
         """Keep records."""

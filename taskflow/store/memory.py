@@ -103,7 +103,6 @@ class MemoryStore:
             was_cut_off = life.row.state == "running" and not has_progressed(last)
             life.row = replace(
                 life.row,
-                state="running",
                 epoch=life.row.epoch + 1,
                 stalled=life.row.stalled + 1 if was_cut_off else 0,
                 owner=me(time.time()),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskflow.errors import StoreError, StoreFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = ".taskflow"
 _DATABASE = "store.db"
@@ -84,20 +88,34 @@ def _in_folder(folder: str) -> Place:
 
 
 def _default(start: str) -> str:
-    """The nearest store upwards; else where the project begins; else here."""
-    known = _upwards(start, (FOLDER,), "/")
-    if known is None:
-        known = _upwards(start, _MARKS, os.path.expanduser("~"))
-    return os.path.join(known or start, FOLDER)
+    """The nearest store upwards, within the repository; else where the project begins; else here.
+
+    A store of another user is passed by: to resume a run runs what its owner has put there.
+    """
+    for folder in _upwards(start):
+        if _is_own(os.path.join(folder, FOLDER)):
+            return os.path.join(folder, FOLDER)
+        if os.path.exists(os.path.join(folder, ".git")):
+            break
+    home = os.path.expanduser("~")
+    for folder in itertools.takewhile(lambda folder: folder != home, _upwards(start)):
+        if any(os.path.exists(os.path.join(folder, mark)) for mark in _MARKS):
+            return os.path.join(folder, FOLDER)
+    return os.path.join(start, FOLDER)
 
 
-def _upwards(start: str, names: tuple[str, ...], top: str) -> str | None:
-    """The nearest folder upwards that has one of the names; none above `top`."""
-    folder = start
+def _is_own(folder: str) -> bool:
+    try:
+        return os.stat(folder).st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder, and all that it lies in."""
     while True:
-        if any(os.path.exists(os.path.join(folder, name)) for name in names):
-            return folder
+        yield folder
         parent = os.path.dirname(folder)
-        if folder in (parent, top):
-            return None
+        if parent == folder:
+            return
         folder = parent

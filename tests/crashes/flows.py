@@ -121,6 +121,9 @@ def everything(n: int = 6):
 main = everything.options(
     workers=2, executor=os.environ.get("EXECUTOR"), durability=os.environ.get("DURABILITY", "full")
 )
+
+if __name__ == "__main__":
+    print(taskflow.run(main))
 """
 )
 

@@ -83,6 +83,14 @@ def test_a_run_told_to_end_at_any_point_goes_on(scene, undisturbed, point, name)
     scene.check()
 
 
+def test_a_run_that_a_program_began_is_resumed_by_the_command(scene, undisturbed):
+    """What `python flow.py` has finished under `__main__` is kept where the file is imported."""
+    process = scene.start("flow.py", TASKFLOW_CRASH="run over")
+    assert scene.end(process).code == -signal.SIGKILL
+    assert scene.go_on() == undisturbed
+    scene.check()
+
+
 @pytest.mark.parametrize("point", AGAIN)
 def test_a_resume_killed_at_any_point_goes_on(scene, undisturbed, point):
     """SIGKILL for a resume at each point that it comes to before it runs something itself."""

@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("CRASH_KILLS", "16"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 SLOTS = 2
 #: Bodies of a slot whose outcomes a kill can lose: they wait for each other and for the disk.
-IN_DOUBT = 40
+IN_DOUBT = 20
 #: Where a resume has run nothing yet.
 POINTS = ("run taken over", "orphans ended", "past read", "before the trace", "trace begun")
 

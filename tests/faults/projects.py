@@ -116,9 +116,10 @@ class Project:
         plain = {
             name: value
             for name, value in os.environ.items()
-            if name not in {"TASKFLOW_STORE", "PYTHONWARNINGS", "FORCE_COLOR"}
+            if name not in {"PYTHONWARNINGS", "FORCE_COLOR"}
         }
         ours = {"PYTHONPATH": str(ROOT), "LEDGER": str(self.ledger), "COLUMNS": "300"}
+        ours["TASKFLOW_STORE"] = f"sqlite:///{self.store}/"
         return {**plain, **ours, "TASKFLOW_WORKERS": "2", **self.variables}
 
     # --- what there is to see ---

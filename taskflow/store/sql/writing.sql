@@ -15,7 +15,7 @@ FROM runs WHERE id = ?;
 
 -- name: own
 UPDATE runs
-SET state = 'running', epoch = epoch + 1, stalled = ?,
+SET epoch = epoch + 1, stalled = ?,
     pid = ?, pid_started = ?, boot = ?, host = ?, since = ?
 WHERE number = ?;
 
