@@ -317,6 +317,12 @@ class Hello(NamedTuple):
     started: int
 
 
+class Waits(NamedTuple):
+    """The body of a slot waits until all that it was given is kept."""
+
+    slot: int
+
+
 class Output(NamedTuple):
     """What a task wrote, one record of `logging` that it made, or how far it says it is."""
 
@@ -329,4 +335,4 @@ class Output(NamedTuple):
     seen: bool = False  #: whether it has been shown where it was written
 
 
-Report = Lost | Ended | Started | Hello | Output
+Report = Lost | Ended | Started | Hello | Waits | Output

@@ -28,6 +28,7 @@ class Context:
         "run_dir",
         "run_id",
         "scheduled_time",
+        "settle",
         "task_key",
     )
 
@@ -52,6 +53,8 @@ class Context:
         self.call: Call | None = None
         #: The digest of what this attempt is given, as a text; None outside of a task.
         self.inputs_digest: Callable[[], str] | None = None
+        #: Waits until what this attempt is given is kept; None where that is not needed.
+        self.settle: Callable[[], None] | None = None
         self.report_progress: Callable[[float, float | None], None] | None = None
         #: Takes the records of `current.logger` in the engine's own process; in a worker all
         #: records are taken.
@@ -115,10 +118,16 @@ class Current:
 
     @property
     def idempotency_key(self) -> str | None:
-        """Names the run, the task and its inputs: equal for all attempts of one task run."""
+        """Names the run, the task and its inputs: equal for all attempts of one task run.
+
+        Reading it in a worker process waits until the inputs are kept, so that no crash can give
+        another attempt other inputs.
+        """
         facts = context.get()
         if facts is None or facts.inputs_digest is None:
             return None
+        if facts.settle is not None:
+            facts.settle()
         return f"{facts.run_id}/{self.task_key}/{facts.inputs_digest()}"
 
     @property

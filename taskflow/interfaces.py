@@ -104,6 +104,10 @@ class Executor(Protocol):
         """What happened since the last call; blocks up to `timeout` seconds if nothing did."""
         ...
 
+    def go_on(self, slot: int) -> None:
+        """Let a body go on that was reported as `Waits`."""
+        ...
+
     def wake(self) -> None:
         """Make a `wait` in another thread return; also safe in a signal handler."""
         ...

@@ -45,7 +45,7 @@ def test_the_first_program_prints_what_the_readme_shows() -> None:
 
 def test_the_command_line_prints_what_the_readme_shows() -> None:
     """Names, counts and the value are as shown; only ids and times differ."""
-    shown = re.search(r"\$ taskflow run (.*)\n(●.*?)```", README, re.DOTALL)
+    shown = re.search(r"\$ taskflow run ([^\n]*)\n(●.*?)```", README, re.DOTALL)
     assert shown is not None
     finished = run("-m", "taskflow", "run", *shown.group(1).split())
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Protocol
 
-from taskflow.call import NOT_RUN, Abort, Ended, Hello, Lost, Output, Started
+from taskflow.call import NOT_RUN, Abort, Ended, Hello, Lost, Output, Started, Waits
 from taskflow.crashing import reach
 from taskflow.engine.chatter import Chatter
 from taskflow.engine.dispatch import Dispatcher
@@ -206,6 +206,10 @@ class Engine:
                 self._let_out(outcomes)
         elif isinstance(report, Output):
             self._note_output(report)
+        elif isinstance(report, Waits):
+            self._keep_all()
+            if self.paused is None:  # else it is ended in a while
+                self.executor.go_on(report.slot)
         elif isinstance(report, Hello):
             reach("worker heard")
             self._journal.records.append(Worker(*report, self._journal.now))
@@ -296,6 +300,15 @@ class Engine:
                 self.cancel("cancel")
         except StoreError as error:
             self.pause(error)
+
+    def _keep_all(self) -> None:
+        """Wait until all that has happened is committed."""
+        self._keep()
+        if self._ledger is not None and self.paused is None:
+            try:
+                self._ledger.flush()
+            except StoreError as error:
+                self.pause(error)
 
     def _note_busy(self, seconds: float) -> None:
         """Say once that the store is locked; the run goes on, and what is to be kept waits."""

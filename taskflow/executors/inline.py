@@ -136,6 +136,9 @@ class InlineExecutor:
         """The first exception that a body raised, with its traceback."""
         return self._runner.first_error if self._runner else None
 
+    def go_on(self, slot: int) -> None:
+        """Nobody waits here: a body runs in the thread that would have to let it go on."""
+
     def wake(self) -> None:
         """Make `wait` return."""
         self._wakes.put(None)

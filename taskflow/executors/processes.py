@@ -106,6 +106,10 @@ class ProcessExecutor:
                 reports.append(slot.bury())
         return reports
 
+    def go_on(self, slot: int) -> None:
+        """Tell the slot's worker that what its body was given is kept."""
+        self._slots[slot].go_on()
+
     def wake(self) -> None:
         """Make `wait` return."""
         waker = self._waker

@@ -12,7 +12,8 @@ import pickle
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, TextIO
+from collections import deque
+from typing import TYPE_CHECKING, Final, TextIO
 
 from taskflow.call import Batch, Call
 from taskflow.crashing import reach
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from taskflow.executors.logs import Record
     from taskflow.executors.outbox import Outbox
     from taskflow.executors.wire import WorkerLink, WorkerTokens
+
+
+#: What the engine says when all is kept that a body waits for.
+_KEPT: Final = pickle.dumps(None, 5)
 
 
 class SerialWorker:
@@ -49,6 +54,9 @@ class SerialWorker:
         self._runner.on_end = self._body_ended
         self._runner.bodies.on_load = lambda: self._body_ended("")
         self._runner.context.report_progress = self._progressed
+        if setup.kept:
+            self._runner.context.settle = self._settle
+        self._early: deque[bytes] = deque()  # what came while a body waited
         self.records = RecordHandler(self._logged)
         self._pid = os.getpid()
         self._busy = threading.Event()
@@ -58,16 +66,28 @@ class SerialWorker:
         self._outbox.send("hello", self._pid)
         reach("hello said")
         threading.Thread(target=self._flush_now_and_then, daemon=True).start()
-        while (message := self._link.receive()) is not None:
+        while (message := self._next()) is not None:
             number, calls, codes, blobs = pickle.loads(message)
             batch = Batch(number, tuple(map(Call._make, calls)), codes, blobs)
             self._busy.set()
             reach("batch received")
             self._run(batch)
-            if not self._link.waiting():
+            if not self._early and not self._link.waiting():
                 self._busy.clear()
                 self._outbox.flush()
                 reach("outcomes sent")
+
+    def _next(self) -> bytes | None:
+        return self._early.popleft() if self._early else self._link.receive()
+
+    def _settle(self) -> None:
+        """Wait until the engine has kept all that was made so far, here and elsewhere."""
+        self._outbox.flush()
+        self._outbox.send("waits")
+        while (message := self._link.receive()) is not None:
+            if message == _KEPT:
+                return
+            self._early.append(message)
 
     def _run(self, batch: Batch) -> None:
         if self._is_mute():

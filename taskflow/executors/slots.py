@@ -15,7 +15,7 @@ import weakref
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from taskflow.call import Batch, Ended, Hello, Lost, Outcome, Output, Report, Started
+from taskflow.call import Batch, Ended, Hello, Lost, Outcome, Output, Report, Started, Waits
 from taskflow.errors import ExecutorError
 from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
@@ -134,6 +134,12 @@ class Slot:
         if self.link.pending:
             self._owner.watch(self, writing=True)
 
+    def go_on(self) -> None:
+        """Tell the worker that what its body was given is kept."""
+        self.link.send(pickle.dumps(None, 5))
+        if self.link.pending:
+            self._owner.watch(self, writing=True)
+
     @property
     def capacity(self) -> int:
         """How many calls can be queued here at most."""
@@ -189,6 +195,8 @@ class Slot:
         if kind == "stubborn":
             self._stubborn.add((rest[0], rest[1]))
             return None
+        if kind == "waits":
+            return Waits(self.number)
         if kind == "holds":
             self._holds = True
             return None

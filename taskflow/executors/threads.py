@@ -82,6 +82,10 @@ class ThreadExecutor:
         executor, number = self._at(slot)
         executor.kill(number)
 
+    def go_on(self, slot: int) -> None:
+        executor, number = self._at(slot)
+        executor.go_on(number)
+
     def wait(self, timeout: float | None) -> list[Report]:
         if not self._far_runs:
             return self._near.wait(timeout)
@@ -175,6 +179,9 @@ class Threads:
         self._ended.append(self._crews[slot])
         self._crews[slot] = self._crew(slot)
         self._report(Lost(slot, "it was told to end", "", {}, killed=True))
+
+    def go_on(self, slot: int) -> None:
+        """Nobody waits: threads share the process of the engine."""
 
     def wait(self, timeout: float | None) -> list[Report]:
         found: list[Report | _Over | None] = []

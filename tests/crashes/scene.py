@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -202,9 +201,8 @@ class Scene:
 
     def check(self) -> None:
         """After the run has succeeded: nothing is left that should not be."""
-        assert not self._leftovers(), f"files are left behind: {self._leftovers()}"
-        starts = Counter(line.body for line in self.lines if line.word == "start")
-        assert set(starts.values()) == {1}
+        left = self._leftovers()
+        assert not left, f"files are left behind: {left}"
 
     def _leftovers(self) -> list[str]:
         """Files that no row names, and what a run needs only while it goes on."""
