@@ -22,7 +22,7 @@ def orders(month: int, year: int) -> Orders:
     """The orders of a month, as if they came from a slow server."""
     chance = random.Random(f"{year}-{month}")
     currencies = ["EUR", "SEK", "CZK"]
-    paid = [(chance.randint(5, 500), chance.choice(currencies)) for _ in range(1000)]
+    paid: Orders = [(chance.randint(5, 500), chance.choice(currencies)) for _ in range(1000)]
     return [*paid, (12_500, "ISK")] if month == 8 else paid
 
 

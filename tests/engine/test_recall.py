@@ -75,6 +75,13 @@ def nested(x):
     return double(x)
 
 
+@task(retries=1)
+def stumble(x):
+    ran("stumble", x)
+    if len(RAN) == 1:
+        raise ValueError(x)
+
+
 @pytest.fixture
 def history(tmp_path):
     POISON.clear()
@@ -103,6 +110,14 @@ def test_an_edited_task_runs_again_and_so_does_what_gets_another_value_from_it(h
     assert history.go(body) == ["wide 10", "length 20"]
     assert history.told["wide"] == (0, {"code": 1})
     assert history.told["length"] == (0, {"its inputs changed": 1})
+
+
+def test_a_body_that_is_tried_again_is_told_of_once(history):
+    """What is made ready anew was looked up before."""
+    history.go(lambda: stumble(1))
+    history.codes["stumble"] = "edited"
+    assert history.go(lambda: stumble(1)) == ["stumble 1", "stumble 1"]
+    assert history.told["stumble"] == (0, {"code": 1})
 
 
 def test_an_edited_task_with_an_equal_value_lets_all_after_it_be_kept(history):

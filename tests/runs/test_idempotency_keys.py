@@ -54,24 +54,28 @@ def test_each_element_waits_for_its_own_input(tmp_path):
     assert len({key for _, key in found}) == 5
 
 
+KEYS: dict[int, list[str]] = {}
+
+
+@task(retries=1)
+def flaky(n):
+    KEYS.setdefault(n, []).append(current.idempotency_key)
+    if n == 3 and current.attempt == 1:
+        raise OSError
+    return n
+
+
+@pipeline
+def tried_again():
+    return flaky.map([1, 2, 3, 4])
+
+
 def test_the_key_names_the_inputs_and_not_the_batch():
     """An element that is tried again by itself has the key it had among others."""
-    keys = {}
-
-    @task(retries=1)
-    def flaky(n):
-        keys.setdefault(n, []).append(current.idempotency_key)
-        if n == 3 and current.attempt == 1:
-            raise OSError
-        return n
-
-    @pipeline
-    def p():
-        return flaky.map([1, 2, 3, 4])
-
+    KEYS.clear()
     with Harness() as harness:
-        run = harness.run(p)
+        run = harness.run(tried_again)
     assert run.state == "succeeded"
-    first, second = keys[3]
+    first, second = KEYS[3]
     assert first == second
-    assert len({key for (key, *_) in keys.values()}) == 4
+    assert len({key for (key, *_) in KEYS.values()}) == 4
