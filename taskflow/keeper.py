@@ -59,6 +59,7 @@ class Keeper:
         self.wish = ""
         self._said: dict[str, str] = {}
         self._again = again
+        self._run_id = run_id
         self._codes, sources = dict(code[0]), dict(code[1])
         self._clock = clock
         now = clock.now()
@@ -75,7 +76,10 @@ class Keeper:
         # Of this run: what another one keeps is left as it is.
         digested = again.past.digested if again and again.past and again.ledger else []
         reach("before the trace")
-        self.ledger.begin(self._trace, kept, digested=digested, reasons=self._reasons())
+        try:
+            self.ledger.begin(self._trace, kept, digested=digested, reasons=self._reasons())
+        except StoreError as error:
+            raise type(error)(advice(error, self._run_id)) from error
         reach("trace begun")
 
     def news(self) -> list[str]:

@@ -42,7 +42,9 @@ def moments(last: int) -> list[int]:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
-    ("calls", "durability"), [(WRITES, "full"), (WRITES, "process"), (NAMES, "full")]
+    ("calls", "durability"),
+    [(WRITES, "full"), (WRITES, "process"), (NAMES, "full")],
+    ids=["writes-full", "writes-process", "names-full"],
 )
 def test_a_run_killed_at_any_system_call_goes_on(tmp_path, undisturbed, calls, durability):
     """SIGKILL for the engine as it writes, flushes, renames or removes a file."""
