@@ -263,7 +263,7 @@ class Retention(NamedTuple):
 
     runs: int = 100
     days: float = 30.0
-    bytes: int = 10 * 1024**3
+    bytes: int = 10 * 1000**3
 
 
 class Removed(NamedTuple):

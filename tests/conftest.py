@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
+import pytest
 from hypothesis import settings
 
 # Runs of tests are kept by none but those that say so, also in the programs that they start.
@@ -18,6 +20,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 settings.register_profile("default ring", max_examples=25, deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_closed():
+    """A store holds some files open as long as its process lives; the tests are one process."""
+    yield
+    store = sys.modules.get("taskflow.store")
+    if store is not None:
+        store.close_all()
 
 
 def pytest_configure(config):

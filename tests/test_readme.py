@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -61,6 +62,19 @@ def test_every_command_in_the_readme_exists() -> None:
     named = set(re.findall(r"(?:`|\$ )taskflow ([a-z]+)", README))
     assert {"run", "resume", "show"} <= named
     assert named <= set(COMMANDS)
+
+
+def test_every_option_in_the_readme_exists() -> None:
+    """Commands have the options that the README gives them; what follows a file is its own."""
+    checked = set()
+    for command, words in re.findall(r"^\$ taskflow (\w+)([^#\n]*)", README, re.MULTILINE):
+        own = re.split(r"\S+\.py|FILE", words)[0]
+        named = set(re.findall(r"(?<= )--?[a-z][a-z-]*", own))
+        module = importlib.import_module(f"taskflow.cli.{command}")
+        known = {name for option in getattr(module, command).params for name in option.opts}
+        assert named <= known, command
+        checked |= named
+    assert {"--from", "--since", "-f"} <= checked
 
 
 def test_every_taskflow_name_in_the_readme_exists() -> None:

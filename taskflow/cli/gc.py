@@ -45,7 +45,8 @@ def _as_bytes(_: click.Context, __: click.Parameter, value: str | None) -> int |
     help=f"Keep all runs of the last D days [{_USUAL.days:g}].",
 )
 @click.option(
-    "--bytes",
+    "--size",
+    "bytes",
     metavar="SIZE",
     callback=_as_bytes,
     help="Of succeeded runs, drop the largest values that only later tasks read, while all values "
@@ -59,7 +60,7 @@ def gc(*, as_json: bool, **given: Any) -> int:
     not given is what TASKFLOW_KEEP says, and this happens once a day by itself.
 
     \b
-        taskflow gc --runs 10 --days 7 --bytes 2GB
+        taskflow gc --runs 10 --days 7 --size 2GB
     """  # noqa: D301 - click takes a real backspace for "as it stands"
     return guarded(lambda: _removed(given, as_json=as_json))
 
@@ -76,7 +77,7 @@ def _wanted(given: dict[str, Any]) -> Retention:
     if usual is None and not chosen:
         raise click.UsageError(
             "TASKFLOW_KEEP=all keeps everything; say what is to stay: --runs N, --days D, "
-            "--bytes SIZE"
+            "--size SIZE"
         )
     return (usual or _USUAL)._replace(**chosen)
 

@@ -56,14 +56,17 @@ def _in_memory() -> MemoryStore:
 def _shared(key: str, make: Callable[[], MemoryStore | SqliteStore]) -> Store:
     """The store that is open under a key, or a new one."""
     if not _stores:
-        atexit.register(_close_all)
+        atexit.unregister(close_all)
+        atexit.register(close_all)
     known = _stores.get(key)
     if known is None or known.is_closed:
         known = _stores[key] = make()
     return known
 
 
-def _close_all() -> None:
-    """At the end of the process: what is queued is written."""
-    for store in _stores.values():
-        store.close()
+def close_all() -> None:
+    """Close the stores of this process, once what is queued is written; done when it ends."""
+    with _guard:
+        for store in _stores.values():
+            store.close()
+        _stores.clear()

@@ -387,7 +387,7 @@ def test_old_runs_are_removed(history):
         history.run(f"r{number}", *GOOD, created=NOON + number)
     assert history.told("gc", "--runs", "1", "--days", "0").startswith("removed 3 runs")
     assert [run["id"] for run in history.json("runs")] == ["r3"]
-    assert history.json("gc", "--runs", "0", "--days", "0", "--bytes", "1.5 GB")[0]["runs"] == 1
+    assert history.json("gc", "--runs", "0", "--days", "0", "--size", "1.5 GB")[0]["runs"] == 1
 
 
 def test_what_is_to_stay_is_said_once(history, monkeypatch):
@@ -405,6 +405,6 @@ def test_what_is_to_stay_is_said_once(history, monkeypatch):
 
 def test_what_is_no_size_is_refused(history):
     """With what is one."""
-    code, _, errors = history.taskflow("gc", "--bytes", "much")
+    code, _, errors = history.taskflow("gc", "--size", "much")
     assert code == 2
     assert "write bytes, or 500MB, 10GB" in errors
