@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -25,6 +27,7 @@ from taskflow.progress.words import duration
 from taskflow.records import RunFilter
 
 if TYPE_CHECKING:
+    from taskflow.interfaces import Store
     from taskflow.progress.paint import Line
     from taskflow.records import RunRow
 
@@ -63,7 +66,8 @@ def runs(*, as_json: bool, limit: int, **wanted: Any) -> int:
 
 def _listed(wanted: dict[str, Any], limit: int, *, in_json: bool) -> int:
     given = {name: value for name, value in wanted.items() if value}
-    found = the_store().runs(RunFilter(**given, limit=limit))
+    store = the_store()
+    found = [_so_far(store, run) for run in store.runs(RunFilter(**given, limit=limit))]
     if in_json:
         for run in found:
             click.echo(as_json(run_as_plain(run)))
@@ -76,6 +80,18 @@ def _listed(wanted: dict[str, Any], limit: int, *, in_json: bool) -> int:
         return UNMATCHED
     click.echo("no run is kept here yet; taskflow run FILE makes one", err=True)
     return 0
+
+
+def _so_far(store: Store, run: RunRow) -> RunRow:
+    """A run with the counts that it will have only at its end, as far as they are known."""
+    groups = [] if run.counts or not run.started else store.groups(run.id)
+    if not groups:
+        return run
+    sums: Counter[str] = Counter()
+    for group in groups:
+        sums[group.state] += group.count
+    spent = max(group.ended for group in groups) - run.started
+    return replace(run, counts=dict(sums), seconds=run.seconds or max(0.0, spent))
 
 
 def _row(run: RunRow) -> list[Line]:

@@ -57,6 +57,15 @@ def test_runs_are_listed_newest_first(history, in_brussels):
     assert oldest.split()[-3:] == ["ok", "nightly", "site='s'"]
 
 
+def test_a_run_that_was_cut_off_shows_what_had_ended(history):
+    """Its counts are those of its records, and it took as long as until the last of them."""
+    history.begin("cc33", *GOOD).close()
+    (line,) = history.told("runs").splitlines()[1:]
+    assert "interrupted" in line
+    assert "2.0s" in line
+    assert "6 ok" in line
+
+
 @pytest.mark.parametrize(
     ("options", "ids"),
     [
