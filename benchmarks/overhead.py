@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -129,8 +132,24 @@ def burning(n: int) -> int:
 
 
 def run(p: Pipeline[..., int], **params: int) -> int:
-    """Run on worker processes without a display."""
-    return taskflow.run(p.options(executor="processes", workers=WORKERS, progress=False), **params)
+    """Run on worker processes without a display, and keep nothing."""
+    return taskflow.run(_quiet(p).options(store="memory:"), **params)
+
+
+def run_kept(p: Pipeline[..., int], **params: int) -> int:
+    """The same, kept as runs are by default: all that has ended is on the disk at the end."""
+    return taskflow.run(_quiet(p).options(store=f"sqlite:///{_folder()}/"), **params)
+
+
+def _quiet(p: Pipeline[..., int]) -> Pipeline[..., int]:
+    return p.options(executor="processes", workers=WORKERS, progress=False)
+
+
+@cache
+def _folder() -> str:
+    path = tempfile.mkdtemp(prefix="benchmarks-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 # --- the work, in a plain loop ---
@@ -196,6 +215,7 @@ _LOKY = "warm pool, a message per call; no graph, no retries"
 _STANDARD = "as loky.submit; a dead worker breaks the pool for good"
 _CHUNKS = "warm pool, 8 chunks; an error ends the map, no state per element"
 _OURS = "starts and ends 2 workers; graph, states, retries; stores nothing"
+_KEPT = "the same, kept: graph, outcomes, sources in SQLite, flushed to the disk"
 _LESS = "less the run of one no-op, for the pools above are warm"
 
 
@@ -219,6 +239,7 @@ def start_up_cases() -> list[Case]:
             call=partial(run, one_call),
             note="2 workers, fresh interpreters; a trace, a snapshot of the code",
         ),
+        case(runner="taskflow.run, kept", call=partial(run_kept, one_call), note=_KEPT),
     ]
 
 
@@ -240,6 +261,7 @@ def fan_out_cases(n: int, warm: Executor, standard: Executor) -> list[Case]:
             note=_STANDARD,
         ),
         case(runner="taskflow.run", call=partial(run, fan_out, n=n), note=_OURS),
+        case(runner="taskflow.run, kept", call=partial(run_kept, fan_out, n=n), note=_KEPT),
     ]
 
 
@@ -263,6 +285,7 @@ def map_cases(n: int, singles: int, warm: Executor, standard: Executor) -> list[
             runner="ProcessPoolExecutor.map", call=partial(map_in_chunks, standard, n), note=_CHUNKS
         ),
         case(runner="taskflow.run", call=partial(run, mapped, n=n), note=_OURS),
+        case(runner="taskflow.run, kept", call=partial(run_kept, mapped, n=n), note=_KEPT),
     ]
 
 
@@ -287,6 +310,7 @@ def chain_cases(n: int, warm: Executor, standard: Executor) -> list[Case]:
             call=partial(run, chain, n=n),
             note="starts and ends 2 workers; these go on to the next link by themselves",
         ),
+        case(runner="taskflow.run, kept", call=partial(run_kept, chain, n=n), note=_KEPT),
     ]
 
 
