@@ -289,8 +289,15 @@ class Slot:
 
     def see_off(self, until: float) -> None:
         """Wait for a worker that was hung up on; what it still says goes to standard error."""
-        is_open = True
-        while is_open and not self.is_dead:
+        while True:
+            is_over = self.is_dead  # asked before: all that it has ever said can be read then
+            messages, is_open = self.link.receive()
+            for message in messages:
+                for report in self._reports(message):
+                    if isinstance(report, Output):
+                        sys.stderr.write(report.text)
+            if is_over or not is_open:
+                return
             left = until - time.monotonic()
             if left <= 0:
                 sys.stderr.write(
@@ -299,11 +306,6 @@ class Slot:
                 )
                 return
             select.select([self.link.sock], [], [], min(left, 0.1))
-            messages, is_open = self.link.receive()
-            for message in messages:
-                for report in self._reports(message):
-                    if isinstance(report, Output):
-                        sys.stderr.write(report.text)
 
     def close(self) -> None:
         """End the worker and free everything, for good."""

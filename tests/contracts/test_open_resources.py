@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from driving import Driver
 from test_wide_slots import Ledger
 
 from taskflow import resource
@@ -102,3 +103,22 @@ def test_closing_has_its_time(fresh_killable, ledger, monkeypatch, capfd):
     fresh_killable.value(_use(slow))
     fresh_killable.executor.stop()
     assert "was not closed in time" in capfd.readouterr().err
+
+
+def test_what_is_said_at_the_end_is_told_also_when_the_worker_is_gone_by_then(tmp_path, capfd):
+    """Its last message lies in the socket: that it has ended is no reason not to read that."""
+    executor = processes.ProcessExecutor(1, wide=False)
+    driver = Driver(executor, tmp_path)
+
+    @resource
+    def shaky():
+        yield "there"
+        raise OSError("lost at last")
+
+    assert driver.value(_use(shaky)) == ["there"]
+    slot = executor._slots[0]
+    assert slot.hang_up()
+    slot._future.result()
+    slot.see_off(time.monotonic() + 60)
+    executor.stop()
+    assert "lost at last" in capfd.readouterr().err
