@@ -12,7 +12,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from taskflow.call import ASK_VALUE
+from taskflow.events import SUCCEEDED
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from taskflow.call import ErrorReport
 
 # --- what a record of an outcome says of its value ----------------------------------------------
@@ -66,6 +71,32 @@ class Kept(NamedTuple):
         return f"{self.key}[{known or element}]"
 
 
+class KeptTasks(NamedTuple):
+    """Task runs of one path and name that succeeded at their first attempt with small values.
+
+    Most do, so they come in columns, which a store writes without a look at each. What is read
+    back is the same as if each had been written as a `Kept`.
+    """
+
+    path: str
+    name: str
+    slot: int
+    ended: float  #: of all of them: when the engine took note
+    nodes: Sequence[int]
+    nths: Sequence[int]
+    values: Sequence[bytes | None]
+    seconds: Sequence[float]
+
+    def apart(self) -> Iterator[Kept]:
+        """Each as a record of its own."""
+        columns = zip(self.nodes, self.nths, self.values, self.seconds, strict=True)
+        for node, nth, value, seconds in columns:
+            yield Kept(
+                node, -1, 1, ASK_VALUE, SUCCEEDED, self.path, self.name, nth, 1, self.ended,
+                seconds, value, slot=self.slot,
+            )  # fmt: skip
+
+
 class Tried(NamedTuple):
     """An attempt that is not the last: another comes at `when` (seconds since the epoch)."""
 
@@ -110,7 +141,7 @@ class Wrote(NamedTuple):
     logger: str = ""
 
 
-Record = Kept | Tried | Given | Worker | Wrote
+Record = Kept | KeptTasks | Tried | Given | Worker | Wrote
 
 # --- runs -----------------------------------------------------------------------------------------
 

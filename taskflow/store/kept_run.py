@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from taskflow.errors import StoreError
-from taskflow.records import Given, Kept, RunRow, TraceRow
+from taskflow.records import Given, Kept, KeptTasks, RunRow, TraceRow
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import SHIFT, refuse_lost
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from taskflow.records import NewTrace, Record
 
@@ -27,6 +27,11 @@ class KeptTrace:
         self.row = TraceRow(number, trace.graph, trace.codes, trace.time, reasons)
         self.sources = trace.sources
         self.records: list[Record] = []
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Keep records, each task run as one of its own."""
+        for record in records:
+            self.records += record.apart() if isinstance(record, KeptTasks) else (record,)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The records of a kind, in their order."""
@@ -73,7 +78,7 @@ class MemoryLedger:
             for record, digests in digested:
                 _add_digests(life, record, digests)
             made = KeptTrace(trace, len(life.traces) + 1, said)
-            made.records += kept
+            made.add(kept)
             life.traces.append(made)
             life.row = replace(life.row, state="running", started=life.row.started or trace.time)
 
@@ -86,7 +91,7 @@ class MemoryLedger:
             if life.ledger is None:
                 raise StoreError(f"the ledger of run {life.row.id} is closed")
             if life.ledger is self:
-                life.traces[-1].records += records
+                life.traces[-1].add(records)
 
     def poll(self) -> list[str]:
         """What others ask for."""

@@ -6,6 +6,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
+from taskflow.records import KeptTasks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,8 +70,8 @@ class Records:
 
     @property
     def size(self) -> int:
-        """How many there are."""
-        return len(self._records)
+        """How many task runs there are, and other records."""
+        return sum([_size(each) for each in self._records])
 
     def extend(self, later: Records) -> None:
         """Add what came later."""
@@ -88,3 +90,7 @@ class Records:
         """Tell the run if they could not be written."""
         if error is not None:
             self._owner.fail(error)
+
+
+def _size(record: Record) -> int:
+    return len(record.nodes) if isinstance(record, KeptTasks) else 1

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.events import TASK_STATES
-from taskflow.records import Given, Kept, Tried, Worker
+from taskflow.events import SUCCEEDED, TASK_STATES
+from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
 from taskflow.store.codec import encode, pack, storable
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import COUNTED, SHIFT
-from taskflow.store.sqltext import statements
+from taskflow.store.sqltext import for_rows, statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,6 +24,9 @@ _STATE: Final = {state: number for number, state in enumerate(TASK_STATES)}
 
 #: Origins that need no words: it ran here, or it is kept from an earlier trace.
 _COMMON: Final = ("", "kept")
+
+#: Values that a statement may have in SQLite before 3.32.
+_MOST_VALUES: Final = 999
 
 Row = tuple[Any, ...]
 
@@ -41,6 +45,12 @@ class Trace:
         self._sequence += 1
         return self.base | self._sequence
 
+    def next_rows(self, count: int) -> range:
+        """The numbers of the next rows."""
+        first = self.base | self._sequence + 1
+        self._sequence += count
+        return range(first, first + count)
+
     def place(self, path: str, name: str, rows: Rows) -> int:
         """The number of a path and name, for which a row is added when it is new."""
         known = self._places.get((path, name))
@@ -58,6 +68,7 @@ class Rows:
         self.places: list[Row] = []
         self.stored: list[Stored] = []
         self._outcomes: list[Row] = []
+        self._tasks: list[tuple[Row, list[Row]]] = []  # what they have in common, and each its own
         self._others: dict[str, list[Row]] = {}
         #: by place and state: count, kept, seconds, ended
         self._tallies: dict[tuple[int, int], list[Any]] = {}
@@ -67,6 +78,8 @@ class Rows:
         for record in records:
             if isinstance(record, Kept):
                 self._add_kept(record)
+            elif isinstance(record, KeptTasks):
+                self._add_tasks(record)
             elif isinstance(record, Tried):
                 self._add_tried(record)
             elif isinstance(record, Given):
@@ -83,6 +96,8 @@ class Rows:
         sql = statements()
         connection.executemany(sql["add_place"], self.places)
         connection.executemany(sql["add_outcome"], self._outcomes)
+        for same, rows in self._tasks:
+            _insert(connection, "add_tasks", same, rows)
         for statement, rows in self._others.items():
             connection.executemany(sql[statement], rows)
         trace = self._trace.base >> SHIFT
@@ -110,6 +125,16 @@ class Rows:
         )  # fmt: skip
         if name and (ask, state) in COUNTED:
             self._count(place, code, count, count if origin else 0, seconds, ended)
+
+    def _add_tasks(self, tasks: KeptTasks) -> None:
+        path, name, slot, ended, nodes, nths, values, seconds = tasks
+        place, count = self._trace.place(path, name, self), len(nodes)
+        # Of `bytearray` alone the module sqlite3 does not ask all its adapters about each value.
+        blobs = [None if value is None else bytearray(value) for value in values]
+        columns = zip(self._trace.next_rows(count), nodes, nths, seconds, blobs, strict=True)
+        self._tasks.append(((place, slot, ended), list(columns)))
+        if name:
+            self._count(place, _STATE[SUCCEEDED], count, 0, sum(seconds), ended)
 
     def _count(
         self, place: int, code: int, count: int, kept: int, seconds: float, ended: float
@@ -147,6 +172,19 @@ class Rows:
 
     def _other(self, statement: str, *row: Any) -> None:
         self._others.setdefault(statement, []).append(row)
+
+
+def _insert(connection: sqlite3.Connection, statement: str, same: Row, rows: Sequence[Row]) -> None:
+    """Insert rows, many with a statement: each gives way to the other threads, and waits for them.
+
+    Their numbers are powers of two, so that few statements have to be prepared.
+    """
+    left, values = len(rows), chain.from_iterable(rows)
+    while left:
+        width = len(rows[0])
+        size = 1 << min(left, (_MOST_VALUES - len(same)) // width).bit_length() - 1
+        connection.execute(for_rows(statement, size), (*same, *islice(values, size * width)))
+        left -= size
 
 
 def _rare(record: Kept) -> dict[str, Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from typing import Final
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "sql")
 _FILES: Final = ("writing", "history", "retention", "health")
 _MARK: Final = "-- name: "
+#: The values of one row.
+_ROW: Final = re.compile(r"\(\?(, \?)*\)")
 
 
 @functools.cache
@@ -20,6 +23,12 @@ def statements() -> dict[str, str]:
             name, _, text = section.partition("\n")
             found[name.strip()] = text.strip()
     return found
+
+
+@functools.cache
+def for_rows(name: str, count: int) -> str:
+    """A statement for one row, `VALUES (?, ?)`, as one for `count` rows."""
+    return _ROW.sub(lambda row: ", ".join([row[0]] * count), statements()[name])
 
 
 @functools.cache

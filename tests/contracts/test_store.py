@@ -15,6 +15,7 @@ from taskflow.records import (
     CacheEntry,
     Given,
     Group,
+    KeptTasks,
     NewTrace,
     Retention,
     RunFilter,
@@ -323,6 +324,53 @@ def test_task_runs_are_counted_by_place_and_state(store):
         Group("scrape", "parse", "failed", 5, 0.0, NOON + 1),
         Group("scrape", "parse", "succeeded", 15, 2.5, NOON + 9),
     ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 255, 1000])
+def test_task_runs_in_columns_are_kept_as_if_each_had_come_alone(store, count):
+    """Records, counts, failures and open batches are the same, whatever comes before and after."""
+    tasks = columns(range(10, 10 + count))
+    around = [
+        Given(0, 1, ((0, -1, 1), (10, -1, 1)), NOON),
+        outcome(0, "failed", error=next(each.error for each in all_kinds(None) if each.error)),
+        Wrote("scrape/fetch", NOON, "text"),
+        outcome(1, name="parse"),
+        tasks._replace(nodes=[5000], nths=[5000], values=[None], seconds=[9.0], ended=NOON + 9),
+        tasks._replace(name="", nodes=[6000], nths=[1], values=[b""], seconds=[0.0]),
+    ]
+    together, alone = begun(store, "run-1"), begun(store, "run-2")
+    together.write([*around[:3], tasks, *around[3:]])
+    alone.write([*around[:3], *tasks.apart(), around[3], *around[4].apart(), *around[5].apart()])
+    for ledger in (together, alone):
+        ledger.flush()
+    assert bare(store.kept("run-1", 1)) == bare(store.kept("run-2", 1))
+    assert [each.row & 0xFFFF for each in store.kept("run-1", 1)] == [
+        each.row & 0xFFFF for each in store.kept("run-2", 1)
+    ]
+    assert bare(store.kept("run-1", 1, [11, 5000])) == bare(store.kept("run-2", 1, [11, 5000]))
+    assert store.groups("run-1") == store.groups("run-2")
+    assert bare(store.failures("run-1")) == bare(store.failures("run-2")) == [around[1]]
+    assert store.given("run-1", 1) == store.given("run-2", 1)
+    assert (len(bare(store.kept("run-1", 1))), len(store.logs("run-1"))) == (count + 4, 1)
+
+
+def test_digests_are_added_to_task_runs_that_came_in_columns(store):
+    """Each of them is a record like any other to a later resume."""
+    ledger = begun(store)
+    ledger.write([outcome(0), columns(range(1, 4))])
+    ledger.flush()
+    records = list(store.kept("run-1", 1))
+    ledger.begin(TRACE, digested=[(records[2], b"0123456789abcdef")])
+    digests = [each.digests for each in store.kept("run-1", 1)]
+    assert digests == [b"", b"", b"0123456789abcdef", b""]
+
+
+def columns(nodes):
+    """Task runs that ended well, with values of their own."""
+    return KeptTasks(
+        "scrape", "fetch", 1, NOON + 1, nodes, [node + 1 for node in nodes],
+        [b"%d" % node for node in nodes], [node / 64 for node in nodes],
+    )  # fmt: skip
 
 
 def test_failures_are_those_of_the_last_trace(store):

@@ -77,6 +77,13 @@ INSERT INTO places (id, path, name) VALUES (?, ?, ?);
 -- name: add_outcome
 INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- Of task runs that have the place ?1, the slot ?2 and the end ?3 in common.
+-- name: add_tasks
+INSERT INTO outcomes
+SELECT column1, ?1, column2, -1, 1, 0, 4, column3, 1, ?2, ?3, column4, 0, 0, column5,
+       NULL, NULL, NULL
+FROM (VALUES (?, ?, ?, ?, ?));
+
 -- name: add_tally
 INSERT INTO tallies (trace, place, state, count, kept, seconds, ended)
 VALUES (?, ?, ?, ?, ?, ?, ?)
