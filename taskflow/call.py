@@ -3,6 +3,9 @@
     engine ── Batch(specs, calls) ──▶ worker        a call: which task, with which inputs
     engine ◀── [Outcome, ...] ─────── worker        an outcome: how it ended, with which value
 
+Most calls are ordinary, and most of those succeed: they travel in columns, as
+`CallColumns` and `Done`.
+
 A call is for one task run, or for `count` elements of a map, from element `first` on. A value
 is the pickled object as bytes, or a `Stored` file when it is large: the engine passes both on
 and never looks inside. Inputs say where a value comes from; the worker loads them.
@@ -57,12 +60,6 @@ class Piece(NamedTuple):
     count: int  # type: ignore[assignment] # hides tuple.count, which means nothing here
 
 
-class Made(NamedTuple):
-    """The value that an earlier call of the same batch makes."""
-
-    node: int
-
-
 class Failed(NamedTuple):
     """A failed input, for a task that takes failures as values."""
 
@@ -84,7 +81,8 @@ class Part(NamedTuple):
     path: tuple[tuple[str, Any], ...]
 
 
-Input = bytes | Stored | Made | Failed | Gathered | Part | None
+#: Where a value is; an int is a node whose value an earlier call of the same batch makes.
+Input = bytes | Stored | int | Failed | Gathered | Part | None
 Column = tuple[Piece | Failed, ...]
 
 # --- calls and outcomes --------------------------------------------------------------------
@@ -128,6 +126,26 @@ class Call(NamedTuple):
     keys: tuple[Any, ...] | None = None
 
 
+class CallColumns(NamedTuple):
+    """Ordinary calls in columns: first attempts of single task runs, for their values.
+
+    A key is the name here, and from the second call of that name on `#` and its number.
+    """
+
+    nodes: list[int]
+    specs: list[int]
+    names: list[str]
+    numbers: list[int]
+    payloads: list[bytes]
+    inputs: list[tuple[Input, ...]]
+
+    def call(self, place: int) -> Call:
+        """One of them by itself."""
+        node, spec, name, number, payload, inputs = [column[place] for column in self]
+        key = name if number == 1 else f"{name}#{number}"
+        return Call(node, spec, key, payload, inputs)
+
+
 class Outcome(NamedTuple):
     """How a call, or a span of its elements, ended.
 
@@ -153,12 +171,22 @@ NOT_RUN: Final = "not_run"
 
 
 class Batch(NamedTuple):
-    """Calls for one slot, in order, with the specs this slot has not seen yet."""
+    """Calls for one slot, in order, with the specs this slot has not seen yet.
+
+    Only slots of a lane that says so are given `CallColumns` among them.
+    """
 
     id: int
-    calls: tuple[Call, ...]
+    calls: tuple[Call | CallColumns, ...]
     codes: tuple[tuple[int, Code], ...] = ()
     blobs: tuple[tuple[int, bytes], ...] = ()
+
+
+def bodies_in(batch: Batch) -> int:
+    """How many bodies a batch is for: elements of maps count each."""
+    return sum(
+        len(call.nodes) if isinstance(call, CallColumns) else call.count for call in batch.calls
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +323,15 @@ class Ended(NamedTuple):
     outcomes: list[Outcome]
 
 
+class Done(NamedTuple):
+    """Ordinary calls of a slot that succeeded with small values, in the order in which they did."""
+
+    slot: int
+    nodes: list[int]
+    values: list[bytes]
+    seconds: list[float]
+
+
 class Started(NamedTuple):
     """A body with a timeout or a rate has begun.
 
@@ -317,6 +354,12 @@ class Hello(NamedTuple):
     started: int
 
 
+class Stuck(NamedTuple):
+    """A body takes long: what a slot had claimed behind it is free again, and to be withdrawn."""
+
+    slot: int
+
+
 class Waits(NamedTuple):
     """The body of a slot waits until all that it was given is kept."""
 
@@ -335,4 +378,4 @@ class Output(NamedTuple):
     seen: bool = False  #: whether it has been shown where it was written
 
 
-Report = Lost | Ended | Started | Hello | Waits | Output
+Report = Lost | Ended | Done | Started | Hello | Waits | Stuck | Output

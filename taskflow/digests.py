@@ -78,7 +78,7 @@ class Digests:
             return digest(repr((source.key, source.state, source.report.line)).encode())
         if source is None:
             return digest(b"none")
-        return self._input(self._made[source.node])
+        return self._input(self._made[source])
 
     def _column(self, pieces: Sequence[Piece | Failed]) -> list[bytes]:
         found: list[bytes] = []

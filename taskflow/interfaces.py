@@ -60,6 +60,8 @@ class Lane(NamedTuple):
     can_kill: bool = False
     #: Whether bodies run side by side, be it that there is room for one at a time.
     crowd: bool = False
+    #: Whether ordinary calls may come as `CallColumns`: quicker, for slots with a queue.
+    columns: bool = False
 
 
 class Executor(Protocol):

@@ -6,6 +6,7 @@ goes wrong goes wrong again.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -15,6 +16,9 @@ from taskflow.call import (
     ASK_SPLIT,
     ASK_VALUE,
     Abort,
+    Call,
+    CallColumns,
+    Done,
     Ended,
     Failed,
     Lost,
@@ -22,8 +26,10 @@ from taskflow.call import (
     Piece,
     Setup,
     Started,
+    bodies_in,
 )
 from taskflow.events import GOOD, SUCCEEDED
+from taskflow.executors.claims import Granted
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
 from taskflow.testing import FakeClock, Recorder  # what serves users as well is in the package
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Sequence
 
-    from taskflow.call import Batch, Call, Column, Report
+    from taskflow.call import Batch, Column, Report
 
 
 class Step(NamedTuple):
@@ -107,10 +113,12 @@ class SimulatedExecutor:
         loss_rate: float = 0.0,
         claim: int = 8,
         lanes: Sequence[Lane] = (),
+        columns: bool = True,
     ) -> None:
         self.claim = claim  # how many elements a worker begins at once, where no world decides
         self.clock = clock
-        self.lanes = tuple(lanes) or (Lane("processes", slots, can_kill=True),)
+        self.lanes = tuple(lanes) or (Lane("processes", slots, can_kill=True, columns=columns),)
+        self._in_columns: set[int] = set()  # nodes whose calls came in columns
         self.room = room
         self.world = world
         self.loss_rate = loss_rate
@@ -135,12 +143,21 @@ class SimulatedExecutor:
 
     def submit(self, slot: int, batch: Batch) -> None:
         state = self._slots[slot]
-        state.queue.extend((batch, call) for call in batch.calls)
+        state.queue.extend((batch, call) for call in self._apart(batch))
         if isinstance(state, _Slot):
-            state.tokens[batch.id] += sum(call.count for call in batch.calls)
+            state.tokens[batch.id] += bodies_in(batch)
         else:
             given = sum(call.count for _, call in state.queue)
             assert len(state.flights) + given <= state.width, "it was given too much"
+
+    def _apart(self, batch: Batch) -> Iterator[Call]:
+        for call in batch.calls:
+            if isinstance(call, CallColumns):
+                self._in_columns.update(call.nodes)
+                yield from (call.call(place) for place in range(len(call.nodes)))
+            else:
+                self._in_columns.discard(call.node)
+                yield call
 
     def capacity(self, slot: int) -> int:
         return self.room
@@ -268,9 +285,20 @@ class SimulatedExecutor:
             self._flush(slot)
 
     def _flush(self, slot: _Slot) -> None:
-        if slot.buffer:
-            self._reports.append(Ended(slot.number, slot.buffer))
-            slot.buffer = []
+        for is_done, some in itertools.groupby(slot.buffer, self._goes_in_column):
+            outcomes = list(some)
+            if is_done:
+                nodes = [each.node for each in outcomes]
+                values = [each.value for each in outcomes]
+                took = [each.seconds for each in outcomes]
+                self._reports.append(Done(slot.number, nodes, values, took))
+            else:
+                self._reports.append(Ended(slot.number, outcomes))
+        slot.buffer = []
+
+    def _goes_in_column(self, outcome: Outcome) -> bool:
+        is_small = isinstance(outcome.value, bytes) and not outcome.preview
+        return outcome.node in self._in_columns and outcome.state == SUCCEEDED and is_small
 
     def _lose(self, slot: _Slot | _Crowd, cause: str, *, killed: bool = False) -> None:
         if isinstance(slot, _Crowd):
@@ -341,7 +369,7 @@ class RunningWorker:
             took = self._seconds() if call.ask != ASK_KEYS else 1e-5
             try:
                 outcomes += (
-                    each._replace(seconds=took) for each in self._runner.run(one, lambda n: n)
+                    each._replace(seconds=took) for each in self._runner.run(one, Granted(int))
                 )
             except Dies:
                 return Step([], spent + took, dies=True)

@@ -38,7 +38,7 @@ from taskflow.graph.graph import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from taskflow.engine.plan import Plan
 
@@ -122,8 +122,13 @@ class Arrivals:
             elif isinstance(item, int) and self.plan.state[item] in ENDED:
                 self._bring_node(run, number, element, item)
 
-    def node_ended(self, node: int) -> None:
-        """A node ended that may be an element of some maps."""
+    def nodes_ended(self, nodes: Sequence[int]) -> None:
+        """Nodes ended that may be elements of some maps."""
+        if self._watchers:
+            for node in nodes:
+                self._node_ended(node)
+
+    def _node_ended(self, node: int) -> None:
         for run, number, element in self._watchers.get(node, ()):
             if run.open:
                 self._bring_node(run, number, element, node)

@@ -6,20 +6,22 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from taskflow.call import ASK_VALUE
+from taskflow.engine.durations import LEAST_SECONDS
+from taskflow.engine.ordinary import ORDINARY
 from taskflow.engine.slots import Crowd
 from taskflow.engine.work import ASKS, Work
-from taskflow.events import PENDING
+from taskflow.events import PENDING, READY
 from taskflow.graph.graph import GATHER, TASK, TRUTH
 
 if TYPE_CHECKING:
-    from taskflow.call import Call
+    from collections.abc import Sequence
+
+    from taskflow.call import Call, CallColumns
     from taskflow.engine.dispatch import Dispatcher
     from taskflow.engine.slots import SlotState
 
 #: Work in one batch, in seconds, once durations are known.
 BATCH_SECONDS: Final = 0.025
-#: No task is reckoned cheaper than this.
-LEAST_SECONDS: Final = 2e-6
 #: Work withdrawn from a slot must be worth the trouble.
 WITHDRAW_SECONDS: Final = 0.002
 #: How many works that must be alone a batch looks past, to find one that need not.
@@ -46,6 +48,8 @@ class Builder:
         """Take work off the stack until the batch is full."""
         aside: list[Work] = []
         while self._stack and not self._is_full() and len(aside) < LOOK_PAST:
+            if self._take_ordinary():
+                continue
             work = self._stack.pop()
             if self._plan.is_stale(work):
                 self._limiter.stale(work, self._now)
@@ -61,6 +65,10 @@ class Builder:
 
     def _is_full(self) -> bool:
         return self.units >= self._room
+
+    def _take_ordinary(self) -> bool:
+        """Take in what needs no second look; whether there was any."""
+        return False
 
     def _is_lonely(self, work: Work) -> bool:
         """Whether this work waits until the slot has nothing else."""
@@ -93,7 +101,7 @@ class Builder:
         self.units += work.count
         self.seconds += max(estimate, LEAST_SECONDS) * work.count
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> Sequence[Call | CallColumns]:
         """The calls of the batch, in order."""
         return [self._plan.calls.make(work) for work in self.works]
 
@@ -126,6 +134,9 @@ class QueueBuilder(Builder):
         self._target = self._target_seconds()
         self._inside: set[int] = set()  # nodes whose values are made in this batch
         self._waiting: dict[int, int] = {}  # inputs that dependants still lack
+        self._of = self._plan.ordinary.of
+        self._spec = self._plan.graph.spec
+        self._seconds_of = dispatcher.durations
 
     def _target_seconds(self) -> float:
         """Less towards the end of the work, so that all slots end together."""
@@ -153,6 +164,32 @@ class QueueBuilder(Builder):
             or self._limiter.limits(work)
         )
 
+    def _take_ordinary(self) -> bool:
+        """Take in the ordinary works on top of the stack; whether there were any."""
+        plan, level = self._plan, self._stack.top
+        if plan.attempts.suspects:
+            return False
+        state, dependants = plan.state, plan.dependants
+        count = len(self.works)
+        while level and not self._is_full():
+            node, first, _, ask = work = level[-1]
+            if first != -1 or ask != ASK_VALUE or not self._of[node] or state[node] != READY:
+                break
+            each = self._seconds_of.get(self._spec[node])
+            if each is None:
+                break
+            level.pop()
+            self._add_ordinary(work, each)
+            if dependants[node]:
+                self._run_ahead(node)
+        return len(self.works) > count
+
+    def _add_ordinary(self, work: Work, each: float) -> None:
+        self.works.append(work)
+        self.units += 1
+        self.seconds += each
+        self._inside.add(work[0])
+
     def _take(self, work: Work, *, lonely: bool) -> bool:
         admitted = self._admitted(work)
         if admitted is None:
@@ -165,7 +202,9 @@ class QueueBuilder(Builder):
         assert estimate is not None  # else it were lonely
         fits = max(1, int((self._target - self.seconds) / max(estimate, LEAST_SECONDS)))
         self._add(self._split_off(admitted, min(fits, self._room - self.units)), estimate)
-        self._run_ahead()
+        last = self.works[-1].node
+        if last in self._inside:
+            self._run_ahead(last)
         return True
 
     def _add(self, work: Work, estimate: float) -> None:
@@ -173,42 +212,79 @@ class QueueBuilder(Builder):
         if work.first == -1 and work.ask == ASK_VALUE:
             self._inside.add(work.node)
 
-    def _run_ahead(self) -> None:
-        """Take in dependants of the last work whose inputs are all made in this batch."""
-        last = self.works[-1]
-        stack = [last.node] if last.node in self._inside else []
+    def _run_ahead(self, node: int) -> None:
+        """Take in dependants of a node whose inputs are all made in this batch, and theirs."""
+        if self._plan.recall is not None:
+            return  # they may not have to run at all
+        waiting, left_of = self._plan.waiting, self._waiting
+        stack = [node]
         while stack and not self._is_full():
             for below in self._plan.dependants[stack.pop()]:
-                left = self._waiting.get(below, self._plan.waiting[below]) - 1
-                self._waiting[below] = left
-                if left or self._is_full() or not self._may_run_ahead(below):
+                left = left_of[below] = left_of.get(below, waiting[below]) - 1
+                if left or self._is_full():
                     continue
-                work = Work(below, ask=ASKS[self._plan.graph.kind[below]])
-                self._add(work, self._dispatcher.estimate(work) or 0.0)
-                if work.ask == ASK_VALUE:
+                each = self._seconds_ahead(below)
+                if each is None:
+                    continue
+                if self._of[below]:
+                    self._add_ordinary(Work(below), each)
                     stack.append(below)
+                else:
+                    self._add(Work(below, ask=ASKS[self._plan.graph.kind[below]]), each)
+                    if below in self._inside:
+                        stack.append(below)
+
+    def _seconds_ahead(self, node: int) -> float | None:
+        """How long a node should take that may run ahead of its inputs; None if it may not."""
+        plan = self._plan
+        if plan.state[node] != PENDING or node in plan.hurt:
+            return None
+        spec = self._spec[node]
+        if self._of[node] == ORDINARY:
+            each = self._seconds_of.get(spec)
+        elif self._may_run_ahead(node):
+            each = self._dispatcher.estimate(Work(node, ask=ASKS[plan.graph.kind[node]]))
+        else:
+            each = None
+        if each is None or each >= WITHDRAW_SECONDS:
+            return None
+        level = plan.ready.level(spec)  # never another lane, or what is less urgent
+        is_near = level is self._stack.level(0) or level is plan.ready.level_of(self.works[0])
+        return each if is_near else None
 
     def _may_run_ahead(self, node: int) -> bool:
         plan = self._plan
-        if plan.recall is not None or (plan.caching is not None and plan.caching.covers(node)):
+        if plan.caching is not None and plan.caching.covers(node):
             return False  # it may not have to run at all
-        if plan.state[node] != PENDING or node in plan.hurt or node in plan.graph.gates:
-            return False
-        kind = plan.graph.kind[node]
-        if kind not in (TASK, GATHER, TRUTH) or node in plan.graph.after:
+        if node in plan.graph.gates or node in plan.graph.after:
             return False  # a worker notices a missing value, but no missing order
+        kind = plan.graph.kind[node]
         spec = plan.spec_of(node)
+        if kind not in (TASK, GATHER, TRUTH):
+            return False
         if spec is not None and spec.trigger_rule != "all_success":
             return False
-        work = Work(node, ask=ASKS[kind])
-        estimate = self._dispatcher.estimate(work)
-        if estimate is None or estimate >= WITHDRAW_SECONDS or self._is_lonely(work):
-            return False
-        level = plan.ready.level_of(work)  # never another lane, or what is less urgent
-        return level is self._stack.level(0) or level is plan.ready.level_of(self.works[0])
+        return not self._is_lonely(Work(node, ask=ASKS[kind]))
 
-    def calls(self) -> list[Call]:
-        return [self._plan.calls.make(work, self._inside) for work in self.works]
+    def calls(self) -> list[Call | CallColumns]:
+        if not self._slot.kind.columns:
+            return [self._plan.calls.make(work, self._inside) for work in self.works]
+        found: list[Call | CallColumns] = []
+        for is_ordinary, some in itertools.groupby(self.works, self._goes_in_column):
+            if is_ordinary:
+                nodes = [work[0] for work in some]
+                found.append(self._plan.ordinary.columns(nodes, self._inside))
+            else:
+                found += [self._plan.calls.make(work, self._inside) for work in some]
+        return found
+
+    def _goes_in_column(self, work: Work) -> bool:
+        node, first, _, ask = work
+        if first != -1 or ask != ASK_VALUE or not self._of[node]:
+            return False
+        attempts = self._plan.attempts
+        known = attempts.tries or attempts.postponed
+        return not known or attempts.number((node, -1)) == 1
 
 
 def builder_for(dispatcher: Dispatcher, slot: SlotState, capacity: int, now: float) -> Builder:

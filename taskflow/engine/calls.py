@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskflow.call import IDENTITY, Call, ErrorReport, Failed, Gathered, Made, Part
+from taskflow.call import IDENTITY, Call, ErrorReport, Failed, Gathered, Part
 from taskflow.events import CANCELLED, GOOD, SKIPPED
 from taskflow.graph.graph import FLAT, GATHER, MAP, OUTCOME, SUCCESSES, VALUE, Const, Split
 from taskflow.values import dumps
@@ -39,9 +39,7 @@ class Calls:
         if graph.kind[node] in (MAP, FLAT) and (first < -1 or graph.kind[node] == FLAT):
             return Call(node, IDENTITY, key, HAND_ON, (self._to_split(work),), attempt, ask, first)
         spec = graph.spec[node]
-        # `successes` and `outcomes` of a list leave out what was skipped themselves.
-        among_many = graph.kind[node] == GATHER and spec >= 0
-        inputs = tuple([self._input(ref, ahead, among_many) for ref in graph.inputs[node]])
+        inputs = self.inputs(node, ahead)
         if first < 0:
             return Call(node, spec, key, graph.payload[node], inputs, attempt, ask)
         run = plan.mapping.runs[node]
@@ -51,6 +49,19 @@ class Calls:
         return Call(
             node, spec, key, graph.payload[node], inputs, attempt, ask, first, count, columns, keys
         )
+
+    def inputs(self, node: int, ahead: Container[int] = ()) -> tuple[Input, ...]:
+        """Where the inputs of a node are."""
+        graph, values = self._plan.graph, self._plan.value
+        refs = graph.inputs[node]
+        if len(refs) == 1 and type(refs[0]) is int:  # most have one, and that is small
+            ref = refs[0]
+            made: Input = ref if ref in ahead else values[ref]
+            if type(made) is int or type(made) is bytes:
+                return (made,)
+        # `successes` and `outcomes` of a list leave out what was skipped themselves.
+        among_many = graph.kind[node] == GATHER and graph.spec[node] >= 0
+        return tuple([self._input(ref, ahead, among_many) for ref in refs])
 
     def _to_split(self, work: Work) -> Input:
         run = self._plan.mapping.runs[work.node]
@@ -67,11 +78,11 @@ class Calls:
 
     def _input(self, ref: Ref, ahead: Container[int], among_many: bool = False) -> Input:  # noqa: FBT002 - hot
         if isinstance(ref, int):
-            return Made(ref) if ref in ahead else self._value_of(ref, VALUE)
+            return ref if ref in ahead else self._value_of(ref, VALUE)
         if isinstance(ref, Const):
             return self._plan.graph.constants[ref.number]
         if ref.node in ahead:
-            return Part(Made(ref.node), ref.path) if ref.path else Made(ref.node)
+            return Part(ref.node, ref.path) if ref.path else ref.node
         value = self._value_of(ref.node, ref.take, among_many=among_many)
         # A failure or None stands for the whole value: there is no item to take from it.
         return Part(value, ref.path) if ref.path and not _stands_in(value) else value

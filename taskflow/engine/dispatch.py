@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from taskflow.call import ASK_PRINT, NOT_RUN, OF_ARGUMENTS, Batch, ErrorReport
+from taskflow.call import ASK_PRINT, NOT_RUN, OF_ARGUMENTS, Batch, CallColumns, ErrorReport
 from taskflow.engine.attempts import MAX_LOSSES
-from taskflow.engine.batching import LEAST_SECONDS, WITHDRAW_SECONDS, builder_for
+from taskflow.engine.batching import WITHDRAW_SECONDS, builder_for
+from taskflow.engine.durations import QUESTION_SECONDS, QUESTIONS, Durations
 from taskflow.engine.limiting import Limiter
 from taskflow.engine.slots import AHEAD_SECONDS, Queue, slot_states
+from taskflow.engine.work import Work
 from taskflow.events import (
     CRASHED,
     RETRYING,
@@ -35,14 +37,10 @@ from taskflow.graph.graph import HELPERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from taskflow.call import Code, Lost, Outcome, Started
+    from taskflow.call import Call, Code, Done, Lost, Outcome, Started
     from taskflow.engine.plan import Plan
     from taskflow.engine.slots import SlotState, Unit
-    from taskflow.engine.work import Work
     from taskflow.interfaces import Lane
-
-#: Weight of a new measurement in the running mean of a task's duration.
-WEIGHT: Final = 0.3
 
 
 class Given(NamedTuple):
@@ -62,7 +60,8 @@ class Dispatcher:
         for number, slot in enumerate(self.slots):
             if isinstance(slot, Queue):
                 self._queues.setdefault(slot.lane, []).append((number, slot))
-        self.durations: dict[int, float] = {}
+        self.lanes = lanes
+        self.durations = Durations()
         self._numbers = itertools.count(1)
         self.limiter = Limiter(plan)
         self._inputs: dict[Unit, tuple[tuple[str, str], ...]] = {}  # previews, of some that run
@@ -99,18 +98,26 @@ class Dispatcher:
             slot.reported = now
         ident = next(self._numbers)
         calls = tuple(builder.calls())
-        counts: Counter[str] = Counter()
-        for work in builder.works:
-            if work.ask in OF_ARGUMENTS:
-                continue
-            self.plan.begin(work)
-            if self._is_shown(work):
-                counts[self.plan.name_of(work.node)] += work.count
-        slot.give(ident, builder.works, builder.seconds)
+        slot.give(ident, builder.works, builder.units, builder.seconds)
         slot.exclusive = builder.exclusive
-        self.plan.events += [TasksStarted(name, count, number) for name, count in counts.items()]
+        self._begin(calls, number)
         codes, blobs = self._news(slot)
         return Batch(ident, calls, codes, blobs)
+
+    def _begin(self, calls: Sequence[Call | CallColumns], number: int) -> None:
+        plan = self.plan
+        counts: Counter[str] = Counter()
+        for call in calls:
+            if isinstance(call, CallColumns):
+                plan.begin_all(call.nodes)
+                for spec, count in Counter(call.specs).items():
+                    counts[plan.graph.specs[spec].short] += count
+            elif call.ask not in OF_ARGUMENTS:
+                work = Work(call.node, call.first, call.count, call.ask)
+                plan.begin(work)
+                if self._is_shown(work):
+                    counts[plan.name_of(call.node)] += call.count
+        plan.events += [TasksStarted(name, count, number) for name, count in counts.items()]
 
     def _news(
         self, slot: SlotState
@@ -134,7 +141,7 @@ class Dispatcher:
         """Expected seconds of one unit of this work; None if it was never measured."""
         spec = self.plan.graph.spec[work.node]
         if spec < 0 or work.first < -1 or work.ask in OF_ARGUMENTS:
-            return self.durations.get(-1, 1e-4)
+            return self.durations.get(QUESTIONS, QUESTION_SECONDS)
         return self.durations.get(spec)
 
     def must_be_alone(self, work: Work) -> bool:
@@ -156,7 +163,7 @@ class Dispatcher:
         slot = self.slots[number]
         slot.reported = now
         for outcome in outcomes:
-            work = slot.ended(outcome, self.estimate)
+            work = slot.ended(outcome)
             if work is None:  # it was given up, and ended all the same
                 continue
             if self._inputs:
@@ -175,6 +182,18 @@ class Dispatcher:
                 self._take_keys(number, work, outcome, now)
             else:
                 self.plan.take(outcome, now)
+        if not slot.units:
+            slot.clear()
+
+    def done(self, report: Done, now: float) -> None:
+        """Ordinary calls of a slot succeeded: they had no limits, nor anything else to let go."""
+        slot = self.slots[report.slot]
+        assert isinstance(slot, Queue)  # only those are given columns
+        slot.reported = now
+        slot.done(report.nodes)
+        spec = self.plan.graph.spec
+        self.durations.note_all([spec[node] for node in report.nodes], report.seconds)
+        self.plan.take_done(*report[1:])
         if not slot.units:
             slot.clear()
 
@@ -222,10 +241,8 @@ class Dispatcher:
 
     def _measure(self, work: Work, outcome: Outcome) -> None:
         is_body = work.first >= -1 and work.ask not in OF_ARGUMENTS
-        spec = self.plan.graph.spec[work.node] if is_body else -1
-        took = max(LEAST_SECONDS, outcome.seconds / outcome.count)
-        known = self.durations.get(spec)
-        self.durations[spec] = took if known is None else known + WEIGHT * (took - known)
+        spec = self.plan.graph.spec[work.node] if is_body else QUESTIONS
+        self.durations.note(spec, outcome.seconds / outcome.count)
 
     def started(self, said: Started, now: float) -> None:
         """A body whose start is worth a word has begun."""
@@ -241,7 +258,7 @@ class Dispatcher:
 
     def withdrawn(self, number: int, taken: dict[int, int], now: float) -> None:
         """A slot's worker lost its claim to the last calls of some batches."""
-        for work in self.slots[number].withdrawn(taken, self.estimate):
+        for work in self.slots[number].withdrawn(taken):
             self._return(work, now)  # last first, so the stack keeps its order
 
     def _return(self, work: Work, now: float) -> None:
@@ -274,12 +291,10 @@ class Dispatcher:
 
     def _could_share(self, slot: Queue) -> bool:
         """Whether another slot could begin something that is queued behind the first unit."""
-        if slot.queue[0].work.count > 1:
+        works = slot.works()
+        if next(works).count > 1:
             return True
-        behind = itertools.islice(slot.queue, 1, None)
-        return any(
-            entry.work.first >= 0 or not self.plan.waiting[entry.work.node] for entry in behind
-        )
+        return any(work.first >= 0 or not self.plan.waiting[work.node] for work in works)
 
     # --- deaths ---
 

@@ -16,7 +16,7 @@ from taskflow.events import BAD, FAILED, UPSTREAM_FAILED
 from taskflow.graph.merge import Merger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from taskflow.engine.plan import Plan
     from taskflow.graph.graph import Graph
@@ -111,10 +111,13 @@ class Expansions:
             return -1
         return number
 
-    def node_ended(self, node: int) -> None:
-        """A node ended; perhaps it was the last of its fragment."""
-        if not self.fragments:
-            return
+    def nodes_ended(self, nodes: Sequence[int]) -> None:
+        """Nodes ended; perhaps some were the last of their fragments."""
+        if self.fragments:
+            for node in nodes:
+                self._node_ended(node)
+
+    def _node_ended(self, node: int) -> None:
         number = self.fragment_of(node)
         if number >= 0:
             self._left[number] -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE
@@ -40,15 +41,16 @@ class Facts:
 
     def announcements(self, first: int) -> list[Event]:
         """How many task runs of each name come with the nodes from `first` on."""
+        graph = self.graph
         counts: dict[str, int] = {}
         paths: dict[str, str] = {}
-        for node in range(first, len(self.graph)):
-            if self.graph.kind[node] in (TASK, DYNAMIC, MAP):
-                name = self.name_of(node)
+        columns = graph.kind[first:], graph.spec[first:], graph.scope[first:]
+        for (kind, spec, scope), count in Counter(zip(*columns, strict=True)).items():
+            if kind in (TASK, DYNAMIC, MAP):
+                name = graph.specs[spec].short
                 # How many elements a map has is announced when it is known.
-                counts[name] = counts.get(name, 0) + (self.graph.kind[node] != MAP)
-                if name not in paths:
-                    paths[name] = self.path_of(self.graph.scope[node])
+                counts[name] = counts.get(name, 0) + (count if kind != MAP else 0)
+                paths.setdefault(name, self.path_of(scope))
         return [TasksPlanned(name, count, paths[name]) for name, count in counts.items()]
 
     def spec_of(self, node: int) -> TaskSpec | None:

@@ -7,15 +7,19 @@ Replayed in this order into a new plan for the same graph, they bring it to the 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
-from taskflow.call import ASK_VALUE
+from taskflow.call import ASK_VALUE, CallColumns
 from taskflow.crashing import reach
+from taskflow.engine.ordinary import alike
 from taskflow.graph.graph import DYNAMIC, MAP, TASK
-from taskflow.records import ASK_FED, NO_CALL, Kept, Tried, Wrote
+from taskflow.records import ASK_FED, NO_CALL, Given, Kept, KeptTasks, Tried, Wrote
 
 if TYPE_CHECKING:
-    from taskflow.call import ErrorReport, Outcome, Piece
+    from collections.abc import Sequence
+
+    from taskflow.call import Batch, ErrorReport, Outcome, Piece
     from taskflow.engine.plan import Plan
     from taskflow.records import Record
     from taskflow.secret import Redactor
@@ -31,6 +35,9 @@ class Journal:
 
     def ended(self, outcome: Outcome) -> None:
         """A call, or a span of elements, ended well or was skipped by its body."""
+
+    def done(self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]) -> None:
+        """Ordinary calls succeeded."""
 
     def failed(self, node: int, element: int, state: str, report: ErrorReport, took: float) -> None:
         """A task run, or a question, failed for good."""
@@ -75,6 +82,16 @@ class Recording(Journal):
         records, self.records = self.records, []
         return records if self._hide is None else [_masked(each, self._hide) for each in records]
 
+    def given(self, slot: int, batch: Batch) -> None:
+        """A slot was given a batch."""
+        units: list[tuple[int, int, int]] = []
+        for call in batch.calls:
+            if isinstance(call, CallColumns):
+                units += zip(call.nodes, itertools.repeat(-1), itertools.repeat(1))
+            else:
+                units.append((call.node, call.first, call.count))
+        self.records.append(Given(slot, batch.id, tuple(units), self.now))
+
     def ended(self, outcome: Outcome) -> None:
         """A call, or a span of elements, ended well or was skipped by its body."""
         plan = self._plan
@@ -99,6 +116,16 @@ class Recording(Journal):
                 preview=outcome.preview,
             )
         )
+
+    def done(self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]) -> None:
+        """Ordinary calls succeeded."""
+        plan, graph = self._plan, self._plan.graph
+        for start, stop in alike(graph, nodes):
+            some, first = nodes[start:stop], nodes[start]
+            path, nths = plan.path_of(graph.scope[first]), [graph.nth[node] for node in some]
+            made, took = values[start:stop], seconds[start:stop]
+            kept = KeptTasks(path, plan.name_of(first), self.slot, self.now, some, nths, made, took)
+            self.records.append(kept)
 
     def _record(self, node: int, first: int, count: int, ask: int, state: str) -> Kept:
         plan, graph = self._plan, self._plan.graph

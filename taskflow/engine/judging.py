@@ -7,17 +7,20 @@ so a chain of any length is fine.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.engine.facts import Facts
+from taskflow.engine.ordinary import ORDINARY, alike
 from taskflow.engine.rules import RUN
 from taskflow.engine.work import ASKS, Work
 from taskflow.events import (
     CANCELLED,
     GOOD,
     PENDING,
+    READY,
     SKIPPED,
     SUCCEEDED,
+    TasksDone,
     TasksEnded,
 )
 from taskflow.graph.graph import (
@@ -34,6 +37,7 @@ from taskflow.graph.graph import (
 if TYPE_CHECKING:
     from array import array
     from collections import deque
+    from collections.abc import Sequence
 
     from taskflow.call import ErrorReport
     from taskflow.engine.attempts import Attempts
@@ -42,10 +46,15 @@ if TYPE_CHECKING:
     from taskflow.engine.journal import Journal
     from taskflow.engine.keeping import Keeping
     from taskflow.engine.mapping import Mapping
+    from taskflow.engine.ordinary import Ordinary
     from taskflow.engine.ready import Ready
     from taskflow.engine.recall import Recall
     from taskflow.engine.taking import Taking
     from taskflow.events import Event
+
+
+#: The dependants of a node that has none; most have none or few.
+_NOBODY: Final[list[int]] = []
 
 
 class Judging(Facts):
@@ -69,6 +78,7 @@ class Judging(Facts):
     mapping: Mapping
     expansions: Expansions
     keeping: Keeping
+    ordinary: Ordinary
     _due: deque[int]
 
     # --- nodes enter ---
@@ -80,22 +90,32 @@ class Judging(Facts):
         self.unended += count
         self.state += [PENDING] * count
         self.waiting += [0] * count
-        self.dependants += [[] for _ in range(count)]
+        self.dependants += [_NOBODY] * count
         self.value += [None] * count
         self.seconds.extend(itertools.repeat(0.0, count))
-        for node in range(first, first + count):
-            for upstream in self.edges(node):
-                self.dependants[upstream].append(node)
-                self.waiting[node] += 1
+        self._connect(first)
+        self.ordinary.adopt(first)
         self.keeping.adopt(first)
         self.events += self.announcements(first)
-        for node in range(first, first + count):
-            if graph.kind[node] in (MAP, FLAT):
+        for node in sorted(graph.maps):
+            if node >= first:
                 self.mapping.add(node)
         before = self.ready.sizes()
         self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
         self.settle()
         self.ready.sort_above(before)
+
+    def _connect(self, first: int) -> None:
+        graph, dependants, waiting = self.graph, self.dependants, self.waiting
+        has_more = graph.after or graph.gates or graph.maps
+        for node in range(first, len(graph)):
+            edges = self.edges(node) if has_more or graph.inputs[node] else ()
+            waiting[node] = len(edges)
+            for upstream in edges:
+                if dependants[upstream]:
+                    dependants[upstream].append(node)
+                else:
+                    dependants[upstream] = [node]
 
     # --- ending and judging ---
 
@@ -129,10 +149,35 @@ class Judging(Facts):
             self.waiting[dependant] -= 1
             if not self.waiting[dependant] and self.state[dependant] == PENDING:
                 self._due.append(dependant)
-        self.mapping.node_ended(node)
-        self.expansions.node_ended(node)
+        self.mapping.nodes_ended((node,))
+        self.expansions.nodes_ended((node,))
         if self.graph.inputs[node] or kind in (MAP, FLAT):
             self.keeping.ended(node)
+
+    def end_done(
+        self, nodes: Sequence[int], values: Sequence[Any], seconds: Sequence[float]
+    ) -> None:
+        """Ordinary nodes succeeded at once: the same as `end` for each, in columns."""
+        state, waiting, readers = self.state, self.waiting, self.keeping.readers
+        for node, value, took in zip(nodes, values, seconds, strict=True):
+            state[node] = SUCCEEDED
+            self.seconds[node] = took
+            if readers[node]:
+                self.value[node] = value
+            for dependant in self.dependants[node]:
+                waiting[dependant] -= 1
+                if not waiting[dependant] and state[dependant] == PENDING:
+                    self._due.append(dependant)
+        self.unended -= len(nodes)
+        self.mapping.nodes_ended(nodes)
+        self.expansions.nodes_ended(nodes)
+        self.keeping.all_ended(nodes)
+        graph = self.graph
+        for start, stop in alike(graph, nodes):
+            scope, spec = graph.scope[nodes[start]], graph.spec[nodes[start]]
+            numbers = [graph.nth[node] for node in nodes[start:stop]]
+            key, name = self.ordinary.name(scope, spec), graph.specs[spec].short
+            self.events.append(TasksDone(key, name, numbers, seconds[start:stop]))
 
     def settle(self) -> None:
         """Work off all that follows from what was just noted."""
@@ -149,6 +194,11 @@ class Judging(Facts):
 
     def _judge(self, node: int) -> None:
         if self.state[node] != PENDING or self.waiting[node]:
+            return
+        is_free = self.ordinary.of[node] == ORDINARY and node not in self.hurt
+        if is_free and self.recall is None and not self.cancelled:
+            self.state[node] = READY
+            self.ready.level(self.graph.spec[node]).append(Work(node))
             return
         kind = self.graph.kind[node]
         if kind == CHOICE:

@@ -6,11 +6,14 @@ inputs of the run's result, and what a dynamic call will hand on, stay for good.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from taskflow.graph.graph import node_of, sources_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskflow.engine.plan import Plan
 
 
@@ -26,11 +29,16 @@ class Keeping:
         """Take in the nodes from `first` on: a whole graph, or the fragment of a dynamic call."""
         graph, readers = self._plan.graph, self.readers
         readers += [0] * (len(graph) - first)
-        for node in range(first, len(graph)):
-            for above in self._read_by(node):
+        for refs in itertools.islice(graph.inputs, first, None):
+            for ref in refs:
+                above = ref if type(ref) is int else node_of(ref)
+                if above >= 0:
+                    readers[above] += 1
+        for node, spec in graph.maps.items():
+            for above in sources_of(spec) if node >= first else ():
                 readers[above] += 1
-            if node in graph.gates:  # a truth is small, and asked for until the end
-                readers[graph.gates[node][0]] += 1
+        for node, (truth, _) in graph.gates.items():  # a truth is small, and asked until the end
+            readers[truth] += node >= first
         if first:
             readers[-1] += 1
         elif graph.result is not None:
@@ -41,6 +49,17 @@ class Keeping:
         graph = self._plan.graph
         read = [above for above in map(node_of, graph.inputs[node]) if above >= 0]
         return read + sources_of(graph.maps[node]) if node in graph.maps else read
+
+    def all_ended(self, nodes: Sequence[int]) -> None:
+        """Nodes ended that are no maps: they read their inputs no more."""
+        inputs, readers = self._plan.graph.inputs, self.readers
+        for node in nodes:
+            for ref in inputs[node]:
+                above = ref if type(ref) is int else node_of(ref)
+                if above >= 0:
+                    readers[above] -= 1
+                    if not readers[above]:
+                        self._drop(above)
 
     def ended(self, node: int) -> None:
         """A node ended: it reads its inputs no more."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from taskflow.call import NOT_RUN, Abort, Ended, Hello, Lost, Output, Started, Waits
+from taskflow.call import NOT_RUN, Abort, Done, Ended, Hello, Lost, Output, Started, Stuck, Waits
 from taskflow.crashing import reach
 from taskflow.engine.chatter import Chatter
 from taskflow.engine.dispatch import Dispatcher
+from taskflow.engine.feeding import read_iterators
 from taskflow.engine.journal import Recording
 from taskflow.engine.lookups import Lookups
 from taskflow.errors import RunOwnedError, StoreError
@@ -24,13 +25,12 @@ from taskflow.events import (
     TaskProgressed,
     TaskWrote,
 )
-from taskflow.graph.graph import Iterated
-from taskflow.records import Given, Worker, Wrote
+from taskflow.records import Worker, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taskflow.call import ErrorReport, Outcome, Piece, Report
+    from taskflow.call import Outcome, Report
     from taskflow.engine.plan import Plan
     from taskflow.engine.work import Work
     from taskflow.events import Event
@@ -46,22 +46,6 @@ TAIL_CHARACTERS: Final = 2000
 TAILS: Final = 256
 #: What a report of a failure says when a worker found no room for a value, or its file gone.
 WORKER_FAULT: Final = "taskflow.errors.WorkerFault"
-#: Seconds of work that the iterator of a map is read ahead.
-READ_AHEAD_SECONDS: Final = 0.1
-#: Elements that are read ahead at most.
-READ_AHEAD_ELEMENTS: Final = 20_000
-
-
-class Feed(Protocol):
-    """An iterator that a map runs over, read in a thread of its own."""
-
-    def ask(self, count: int, wake: object) -> None:
-        """Read `count` more elements, then call `wake`; does nothing while it is reading."""
-        ...
-
-    def take(self) -> tuple[tuple[Piece, ...], bool, ErrorReport | None] | None:
-        """What was read: the elements, whether they are the last, what it raised."""
-        ...
 
 
 class Engine:
@@ -143,7 +127,7 @@ class Engine:
         if self.paused is None and self._lookups is not None:
             self._look_up(self._lookups, now)
         if self.paused is None:
-            self._read_iterators()
+            read_iterators(self.dispatcher, self.executor.wake)
             self._give(now)
         self.emit()
         self._keep()
@@ -170,8 +154,7 @@ class Engine:
             self.executor.submit(slot, batch)
             reach("batch given")
             if self._ledger is not None:
-                units = tuple([(call.node, call.first, call.count) for call in batch.calls])
-                self._journal.records.append(Given(slot, batch.id, units, self._journal.now))
+                self._journal.given(slot, batch)
 
     def _patience(self, now: float) -> float | None:
         """How long the executor may wait for something to happen."""
@@ -203,7 +186,14 @@ class Engine:
                 outcomes = self._without_faults(outcomes)
             self.dispatcher.take(report.slot, outcomes, now)
             if self._chatter.holds:
-                self._let_out(outcomes)
+                self._let_out([each[:2] for each in outcomes])
+        elif isinstance(report, Done):
+            reach("outcomes received")
+            self.dispatcher.done(report, now)
+            if self._chatter.holds:
+                self._let_out([(node, -1) for node in report.nodes])
+        elif isinstance(report, Stuck):
+            self.dispatcher.withdrawn(report.slot, self.executor.withdraw(report.slot), now)
         elif isinstance(report, Output):
             self._note_output(report)
         elif isinstance(report, Waits):
@@ -240,10 +230,10 @@ class Engine:
         if len(self._tails) > TAILS:
             self._tails.popitem(last=False)
 
-    def _let_out(self, outcomes: list[Outcome]) -> None:
+    def _let_out(self, ended: Sequence[tuple[int, int]]) -> None:
         """Keep the end of what task runs wrote that have ended."""
-        for outcome in outcomes:
-            key = self.plan.key_of_call(outcome.node, outcome.first)
+        for unit in ended:
+            key = self.plan.key_of_call(*unit)
             self._journal.records += self._chatter.ended(key)
 
     def _with_tail(self, outcome: Outcome) -> Outcome:
@@ -252,28 +242,6 @@ class Engine:
             self.plan.mapping.note_keys(outcome.node, outcome.first, outcome.keys)
         tail = self._tails.get(self.plan.key_of_call(outcome.node, outcome.first), "")
         return outcome._replace(value=dataclasses.replace(outcome.value, log_tail=tail))
-
-    def _read_iterators(self) -> None:
-        durations = self.dispatcher.durations
-        feeds: list[Feed] = self.plan.graph.iterators
-        for run, number in list(self.plan.mapping.hungry(READ_AHEAD_ELEMENTS)):
-            each = durations.get(self.plan.graph.spec[run.node])
-            lane = self.executor.lanes[self.plan.ready.lane_of(run.node)]
-            least = 2 * lane.slots * lane.width
-            window = least if each is None else int(READ_AHEAD_SECONDS / each) * lane.slots
-            window = min(READ_AHEAD_ELEMENTS, max(least, window))
-            source = run.spec.sources[number]
-            assert isinstance(source, Iterated)  # only those are hungry
-            feed = feeds[source.number]
-            read = feed.take()
-            if read is not None:
-                pieces, is_last, error = read
-                self.plan.mapping.feed(run.node, number, pieces, error, is_last=is_last)
-                if is_last:
-                    continue
-            wanted = window - (run.sources[number].arrived - run.ended)
-            if wanted > 0:
-                feed.ask(wanted, self.executor.wake)
 
     # --- keeping ---
 

@@ -28,6 +28,7 @@ from taskflow.engine.journal import Journal
 from taskflow.engine.judging import Judging
 from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
+from taskflow.engine.ordinary import Ordinary
 from taskflow.engine.ready import Ready
 from taskflow.engine.taking import Taking
 from taskflow.engine.work import Work
@@ -98,6 +99,7 @@ class Plan(Judging):
         self.mapping = Mapping(self)
         self.expansions = Expansions(self)
         self.keeping = Keeping(self)
+        self.ordinary = Ordinary(self)
         self._due: deque[int] = deque()  # nodes whose inputs have all ended
         for each in (journal, recall, caching):
             if each is not None:
@@ -128,6 +130,14 @@ class Plan(Judging):
                 if self.caching is not None:
                     self.caching.ended(outcome)
             self._take_good(outcome, now)
+        self.settle()
+
+    def take_done(
+        self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]
+    ) -> None:
+        """Take note that ordinary calls succeeded at their first attempts."""
+        self.journal.done(nodes, values, seconds)
+        self.end_done(nodes, values, seconds)
         self.settle()
 
     def _take_good(self, outcome: Outcome, now: float) -> None:
@@ -244,6 +254,11 @@ class Plan(Judging):
     def begin(self, work: Work) -> None:
         """A slot was given this work."""
         self._set_state(work, RUNNING)
+
+    def begin_all(self, nodes: Sequence[int]) -> None:
+        """A slot was given these nodes."""
+        for node in nodes:
+            self.state[node] = RUNNING
 
     def _set_state(self, work: Work, state: str) -> None:
         if work.first == -1:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskflow.call import ASK_SPLIT, OF_ARGUMENTS
-from taskflow.engine.work import place_in_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +36,11 @@ class Stack:
             found = self._levels[priority] = []
             self._order = [self._levels[each] for each in sorted(self._levels)]
         return found
+
+    @property
+    def top(self) -> list[Work]:
+        """The level that goes first and has something; there is one."""
+        return next(works for works in reversed(self._order) if works)
 
     def pop(self) -> Work:
         """Take what goes first."""
@@ -77,8 +81,11 @@ class Ready:
 
     def level_of(self, work: Work) -> list[Work]:
         """Where work waits: equal for work of the same lane and priority."""
-        spec = self._graph.spec[work.node]
-        if spec < 0 or work.ask in _QUESTIONS:
+        return self._common if work.ask in _QUESTIONS else self.level(self._graph.spec[work.node])
+
+    def level(self, spec: int) -> list[Work]:
+        """Where bodies of a task wait, by the number of its spec; -1 for what is no task."""
+        if spec < 0:
             return self._common
         if spec >= len(self._levels):
             self._learn()
@@ -104,7 +111,7 @@ class Ready:
         """What has come since goes in the order of the trace."""
         for level in self._places():
             before = sizes.get(id(level), 0)
-            level[before:] = sorted(level[before:], key=place_in_trace, reverse=True)
+            level[before:] = sorted(level[before:], reverse=True)
 
     def _places(self) -> Iterator[list[Work]]:
         yield self._common

@@ -6,13 +6,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from taskflow.call import Outcome
     from taskflow.engine.work import Work
     from taskflow.interfaces import Lane
-
-    Estimate = Callable[[Work], float | None]
 
 #: A slot with less work than this ahead gets its next batch.
 AHEAD_SECONDS: Final = 0.010
@@ -23,14 +21,15 @@ PATIENCE_SECONDS: Final = 5.0
 Unit = tuple[int, int]
 
 
-class Entry:
-    """Work that a slot was given and has not reported; elements are reported from the front."""
+class Given:
+    """A batch that a slot was given, less what it has reported; elements go from the front."""
 
-    __slots__ = ("batch", "work")
+    __slots__ = ("batch", "each", "works")
 
-    def __init__(self, batch: int, work: Work) -> None:
+    def __init__(self, batch: int, works: Iterable[Work], each: float) -> None:
         self.batch = batch
-        self.work = work
+        self.works = deque(works)
+        self.each = each  # estimated seconds of a unit, on the average
 
 
 class Late(NamedTuple):
@@ -70,7 +69,7 @@ class Queue(_Slot):
 
     def __init__(self, lane: int, kind: Lane) -> None:
         super().__init__(lane, kind)
-        self.queue: deque[Entry] = deque()
+        self.queue: deque[Given] = deque()
         #: When it is to be killed, if it has not reported by then.
         self.deadline: float | None = None
 
@@ -80,55 +79,68 @@ class Queue(_Slot):
             return False
         return not self.queue or self.ahead < AHEAD_SECONDS
 
-    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
-        """It was given a batch."""
-        for work in works:
-            self.queue.append(Entry(batch, work))
-            self.units += work.count
+    def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
+        """It was given a batch: `works` of so many units, which should take so many seconds."""
+        self.queue.append(Given(batch, works, seconds / units))
+        self.units += units
         self.ahead += seconds
 
-    def ended(self, outcome: Outcome, estimate: Estimate) -> Work | None:
+    def ended(self, outcome: Outcome) -> Work | None:
         """It reported how some of its work ended: which; None for what it has no more."""
-        self.deadline = None
-        entry = self.queue[0]
-        work = entry.work
+        given = self.queue[0]
+        work = given.works[0]
         assert (work.node, work.first) == (outcome.node, outcome.first), (work, outcome)
-        self.units -= outcome.count
-        self.ahead = max(0.0, self.ahead - outcome.count * (estimate(work) or 0.0))
         if outcome.count == work.count:
-            self.queue.popleft()
+            given.works.popleft()
         else:
-            entry.work = work._replace(
+            given.works[0] = work._replace(
                 first=work.first + outcome.count, count=work.count - outcome.count
             )
+        self._reported(outcome.count, given)
         return work
 
-    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+    def done(self, nodes: Sequence[int]) -> None:
+        """It reported that these nodes ended, of which each was a work of its own."""
+        place = 0
+        while place < len(nodes):
+            given = self.queue[0]
+            works, start = given.works, place
+            while place < len(nodes) and works:
+                work = works.popleft()
+                assert (work.node, work.first) == (nodes[place], -1), (work, nodes[place])
+                place += 1
+            self._reported(place - start, given)
+
+    def _reported(self, count: int, given: Given) -> None:
+        self.deadline = None
+        self.units -= count
+        self.ahead = max(0.0, self.ahead - count * given.each)
+        if not given.works:
+            self.queue.popleft()
+
+    def withdrawn(self, taken: dict[int, int]) -> list[Work]:
         """It lost its claim to the last units of some batches: which, the last first."""
-        kept: deque[Entry] = deque()
         returned: list[Work] = []
-        while self.queue:
-            entry = self.queue.pop()
-            work = entry.work
-            count = min(taken.get(entry.batch, 0), work.count)
-            if count:
-                taken[entry.batch] -= count
-                keep = work.count - count
-                returned.append(work._replace(first=work.first + keep, count=count))
-                if not keep:
-                    continue
-                entry.work = work._replace(count=keep)
-            kept.appendleft(entry)
-        self.queue = kept
-        self.units = sum(entry.work.count for entry in kept)
-        self.ahead = sum((estimate(e.work) or 0.0) * e.work.count for e in kept)
-        if not kept:
-            self.exclusive = False
+        for given in reversed(self.queue):
+            count = left = min(taken.get(given.batch, 0), sum(work.count for work in given.works))
+            while left:
+                work = given.works.pop()
+                if work.count > left:
+                    keep = work.count - left
+                    given.works.append(work._replace(count=keep))
+                    work = work._replace(first=work.first + keep, count=left)
+                returned.append(work)
+                left -= work.count
+            self.units -= count
+            self.ahead -= count * given.each
+        self.queue = deque(given for given in self.queue if given.works)
+        if not self.queue:
+            self.clear()
         return returned
 
     def works(self) -> Iterator[Work]:
-        """What it was given and has not reported."""
-        return (entry.work for entry in self.queue)
+        """What it was given and has not reported, in order."""
+        return (work for given in self.queue for work in given.works)
 
     def started(self, unit: Unit, deadline: float) -> None:
         """The body of a unit has begun, and should have ended by then."""
@@ -172,16 +184,16 @@ class Crowd(_Slot):
     def wants(self) -> bool:
         return not self.exclusive and not self.killed_for and self.room > 0
 
-    def give(self, batch: int, works: Iterable[Work], seconds: float) -> None:
-        units = self._batches[batch] = []
+    def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
+        flying = self._batches[batch] = []
         for work in works:
             for number in range(work.count):
                 unit = (work.node, work.first + number)
                 self._flying[unit] = work._replace(first=unit[1], count=1)
-                units.append(unit)
-        self.units += len(units)
+                flying.append(unit)
+        self.units += units
 
-    def ended(self, outcome: Outcome, estimate: Estimate) -> Work | None:
+    def ended(self, outcome: Outcome) -> Work | None:
         unit = (outcome.node, outcome.first)
         return self._take_off(unit) if unit in self._flying else None
 
@@ -194,7 +206,7 @@ class Crowd(_Slot):
             self.exclusive = False
         return work
 
-    def withdrawn(self, taken: dict[int, int], estimate: Estimate) -> list[Work]:
+    def withdrawn(self, taken: dict[int, int]) -> list[Work]:
         units = [
             unit
             for batch, count in taken.items()

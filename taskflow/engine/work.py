@@ -23,8 +23,3 @@ class Work(NamedTuple):
 
 #: What a call for a node of some kind asks.
 ASKS: Final = {TASK: ASK_VALUE, GATHER: ASK_VALUE, TRUTH: ASK_TRUTH, DYNAMIC: ASK_GRAPH}
-
-
-def place_in_trace(work: Work) -> tuple[int, int]:
-    """What sorts work in the order of the calls it is for."""
-    return work.node, work.first

@@ -10,8 +10,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from taskflow import resources
-from taskflow.call import Ended, Output, Started
+from taskflow.call import Call, Ended, Output, Started, bodies_in
 from taskflow.context import current
+from taskflow.executors.claims import Granted
 from taskflow.executors.deadline import raising_timeout
 from taskflow.executors.logs import RecordHandler
 from taskflow.executors.running import Runner
@@ -58,7 +59,7 @@ class InlineExecutor:
         # At once: the engine names a function only once, and the batch may be withdrawn.
         self._runner.know(batch)
         self._queue.append((batch, 0))
-        self._unclaimed[batch.id] = sum(call.count for call in batch.calls)
+        self._unclaimed[batch.id] = bodies_in(batch)
 
     def capacity(self, slot: int) -> int:
         """Any number of calls can be queued."""
@@ -104,7 +105,9 @@ class InlineExecutor:
         if self._open is None:
             if index == 0:
                 self._runner.learn(batch)
-            self._open = self._runner.run(batch.calls[index], lambda n: self._claim(batch.id, n))
+            call = batch.calls[index]
+            assert isinstance(call, Call)  # the lane asks for no columns
+            self._open = self._runner.run(call, Granted(lambda n: self._claim(batch.id, n)))
         outcome = next(self._open, None)
         if outcome is None and self._queue:
             self._open = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from taskflow.call import OF_ARGUMENTS, Failed, Failure, Gathered, Made, Part
+from taskflow.call import OF_ARGUMENTS, Failed, Failure, Gathered, Part
 from taskflow.digests import Digests
 from taskflow.errors import ResultError
 from taskflow.executors.answering import follow, revive
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskflow.call import Call, Input, Piece, Value
 
 #: The arguments of one body: by place and by name.
-Arguments = tuple[list[Any], dict[str, Any]]
+Arguments = tuple["Sequence[Any]", dict[str, Any]]
 
 
 class MissingInputError(Exception):
@@ -33,8 +33,14 @@ class Inputs:
 
     def arguments(self, call: Call) -> Arguments:
         """The arguments of a call for one task run."""
-        values = [self.load(each) for each in call.inputs]
-        args, kwargs, slots = decode(call.payload, values)
+        return self.of(call.payload, call.inputs)
+
+    def of(self, payload: bytes, inputs: Sequence[Input]) -> Arguments:
+        """The arguments in a payload, with what they are given from elsewhere."""
+        if not inputs:
+            return pickle.loads(payload)[:2]  # type: ignore[no-any-return] # as they were pickled
+        values = [self.load(each) for each in inputs]
+        args, kwargs, slots = decode(payload, values)
         return _placed(args, kwargs, slots, values)
 
     def elements(self, call: Call) -> Iterator[Arguments]:
@@ -57,10 +63,7 @@ class Inputs:
 
     def argument(self, payload: bytes, inputs: Sequence[Input]) -> Any:
         """The one argument of a payload."""
-        values = [self.load(each) for each in inputs]
-        args, kwargs, slots = decode(payload, values)
-        placed, _ = _placed(args, kwargs, slots, values)
-        return placed[0]
+        return self.of(payload, inputs)[0][0]
 
     def load(self, source: Input) -> Any:
         """The object that an input stands for."""
@@ -68,8 +71,8 @@ class Inputs:
             return pickle.loads(source)
         if source is None:
             return None
-        if isinstance(source, Made):
-            made = self.made.get(source.node)
+        if isinstance(source, int):
+            made = self.made.get(source)
             if made is None:
                 raise MissingInputError
             return decode(made)

@@ -9,6 +9,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from taskflow.executors.columns import Finished
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -38,7 +40,10 @@ class Outbox:
         self._log = open(log, "a+b", buffering=0)  # noqa: SIM115 - as long as the worker
         self._read = 0
         self._marks: deque[_Mark] = deque()
-        self._outcomes: list[Outcome] = []
+        #: What succeeded with small values; it is sent with the outcomes.
+        self.done = Finished()
+        self._messages: list[tuple[Any, ...]] = []
+        self._waiting = 0  # outcomes in them
         self._flushed = time.monotonic()
 
     def send(self, *message: Any) -> None:
@@ -50,9 +55,23 @@ class Outbox:
     def add(self, outcome: Outcome) -> None:
         """Send an outcome, soon."""
         with self._lock:
-            self._outcomes.append(outcome)
-            waiting = len(self._outcomes)
-        if waiting >= FLUSH_COUNT or self.is_late:
+            self._collect()
+            if not self._messages or self._messages[-1][0] != "ended":
+                self._messages.append(("ended", []))
+            self._messages[-1][1].append(tuple(outcome))
+            self._waiting += 1
+        self.flush_if_due()
+
+    def _collect(self) -> None:
+        """Take over what has come together in columns, behind what came before it."""
+        if self.done:
+            columns = self.done.take()
+            self._messages.append(("done", *columns))
+            self._waiting += len(columns[0])
+
+    def flush_if_due(self) -> None:
+        """Send what waits, if that is much or has waited long."""
+        if self.is_late or self._waiting + len(self.done.nodes) >= FLUSH_COUNT:
             self.flush()
 
     @property
@@ -63,15 +82,17 @@ class Outbox:
     @property
     def is_waiting(self) -> bool:
         """Whether there are outcomes to be sent."""
-        return bool(self._outcomes)
+        return bool(self._messages or self.done)
 
     def flush(self) -> None:
         """Send the outcomes that wait."""
         with self._lock:
-            outcomes, self._outcomes = self._outcomes, []
+            self._collect()
+            messages, self._messages = self._messages, []
+            self._waiting = 0
             self._flushed = time.monotonic()
-            if outcomes:
-                self._link.send(pickle.dumps(("ended", [tuple(each) for each in outcomes]), 5))
+            for message in messages:
+                self._link.send(pickle.dumps(message, 5))
 
     @property
     def is_sending_here(self) -> bool:

@@ -46,7 +46,9 @@ class ProcessExecutor:
 
     def __init__(self, workers: int | None = None, *, wide: bool = True) -> None:
         self.workers = workers or cores()
-        self.lanes: tuple[Lane, ...] = (Lane("processes", self.workers, can_kill=True),)
+        self.lanes: tuple[Lane, ...] = (
+            Lane("processes", self.workers, can_kill=True, columns=True),
+        )
         if wide:
             self.lanes += (
                 Lane("async", width=ASYNC_WIDTH, can_kill=True, crowd=True),

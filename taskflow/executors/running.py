@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from taskflow.call import Batch, Call, Input, Setup
     from taskflow.executors.bodies import Body
+    from taskflow.executors.claims import Claims
     from taskflow.executors.inputs import Arguments
 
-#: A worker claims as many short elements at once as fit into this span; they cannot be
-#: withdrawn after that.
+#: A worker claims as many short units at once as fit into this span.
 CLAIM_SECONDS: Final = 0.001
 
 
@@ -113,7 +113,11 @@ class Place:
         args: Sequence[Any],
         kwargs: dict[str, Any],
     ) -> tuple[str, Any]:
-        """How a body has ended that raised: the state, and what goes with it."""
+        """How a body has ended that raised, or never began: the state, and what goes with it."""
+        if isinstance(error, Abort):
+            raise error
+        if isinstance(error, MissingInputError):
+            return NOT_RUN, None
         try:
             return self._ended_by(error, body, args, kwargs, final=call.ask in OF_ARGUMENTS)
         except Abort:
@@ -149,6 +153,8 @@ class Runner(Place):
         self.context = self.facts()
         self._inputs = Inputs()
         self._element = -1
+        #: When the last body began, or was about to load its arguments.
+        self.began = 0.0
         self.context.inputs_digest = self._digest
 
     def learn(self, batch: Batch) -> None:
@@ -160,10 +166,10 @@ class Runner(Place):
         """Take note of the functions that come with a batch."""
         self.bodies.learn(batch)
 
-    def run(self, call: Call, claim: Callable[[int], int]) -> Iterator[Outcome]:
+    def run(self, call: Call, claims: Claims) -> Iterator[Outcome]:
         """Run a call and yield how it ended; claims each body before it begins.
 
-        Ends early when `claim` grants nothing: the rest was withdrawn.
+        Ends early when nothing is granted: the rest was withdrawn.
         """
         token = context.set(self.context)
         self.context.call = call
@@ -173,8 +179,8 @@ class Runner(Place):
         self._element = -1
         try:
             if call.first >= 0 and call.ask != ASK_SPLIT:
-                yield from self._run_elements(call, claim)
-            elif claim(1):
+                yield from self._run_elements(call, claims)
+            elif claims.take(1) and claims.begin():
                 yield self._run_one(call)
         finally:
             context.reset(token)
@@ -190,7 +196,7 @@ class Runner(Place):
     # --- one task run ---
 
     def _run_one(self, call: Call) -> Outcome:
-        began = time.perf_counter()
+        began = self.began = time.perf_counter()
         args: Sequence[Any] = ()
         kwargs: dict[str, Any] = {}
         body = None
@@ -208,10 +214,6 @@ class Runner(Place):
                 self._inputs.made[call.node] = made
                 preview = preview_of(value, made)
             state = SUCCEEDED
-        except Abort:
-            raise
-        except MissingInputError:
-            state, made = NOT_RUN, None
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
             state, made = self.ended_by(call, error, body, args, kwargs)
         self.on_end(call.key)
@@ -220,38 +222,48 @@ class Runner(Place):
 
     # --- elements of a map ---
 
-    def _run_elements(self, call: Call, claim: Callable[[int], int]) -> Iterator[Outcome]:
+    def _run_elements(self, call: Call, claims: Claims) -> Iterator[Outcome]:
         done = 0
         group = 1
         elements: Iterator[Arguments] | None = None
         while done < call.count:
-            granted = claim(min(group, call.count - done))
+            granted = claims.take(min(group, call.count - done))
             if not granted:
                 return
-            began = time.perf_counter()
+            start = self.began = time.perf_counter()
             try:
                 if elements is None:
                     body = self.bodies.get(call.spec)
                     elements = self._inputs.elements(call)
-            except Abort:
-                raise
             except BaseException as error:  # noqa: BLE001 - e.g. an import that fails
                 state, made = self.ended_by(call, error, None, (), {})
-                yield Outcome(call.node, call.first + done, granted, state, made, 0.0, call.attempt)
-                done += granted
+                count = sum(claims.begin() for _ in range(granted))
+                if count:
+                    first = call.first + done
+                    yield Outcome(call.node, first, count, state, made, 0.0, call.attempt)
+                done += count
                 continue
-            yield from self._run_span(call, body, elements, call.first + done, granted)
-            done += granted
-            took = (time.perf_counter() - began) / granted
-            group = max(1, min(2 * group, int(CLAIM_SECONDS / (took + 1e-9))))
+            before = done
+            for outcome in self._run_span(call, body, elements, call.first + done, granted, claims):
+                done += outcome.count
+                yield outcome
+            group = next_group(group, (time.perf_counter() - start) / max(1, done - before))
 
     def _run_span(
-        self, call: Call, body: Body, elements: Iterator[Arguments], first: int, count: int
+        self,
+        call: Call,
+        body: Body,
+        elements: Iterator[Arguments],
+        first: int,
+        count: int,
+        claims: Claims,
     ) -> Iterator[Outcome]:
+        """Run elements that were claimed together, as far as they are not given back."""
         values: list[Any] = []
         keys: list[Any] = []
         began = time.perf_counter()
-        for index in range(first, first + count):
+        index = first
+        while index < first + count and claims.begin():
             failed = self._run_element(call, body, elements, index, values, keys)
             if count == 1:  # before its outcome, whose report shows what it wrote
                 self.on_end(f"{call.key}[{self.context.element}]")
@@ -262,10 +274,10 @@ class Runner(Place):
                 state, made = failed
                 yield Outcome(call.node, index, 1, state, made, share, call.attempt, mark or None)
                 values, keys, began = [], [], time.perf_counter()
+            index += 1
         if values:
             share = (time.perf_counter() - began) / len(values)
-            first += count - len(values)
-            yield from packed(call, first, values, keys, share, self.directory)
+            yield from packed(call, index - len(values), values, keys, share, self.directory)
         if count > 1:
             self.on_end(call.key)
 
@@ -283,6 +295,7 @@ class Runner(Place):
         kwargs: dict[str, Any] = {}
         facts = self.context
         self._element = index
+        self.began = time.perf_counter()
         facts.element = call.keys[index - call.first] if call.keys else index
         try:
             args, kwargs = next_of(elements)
@@ -293,11 +306,14 @@ class Runner(Place):
                 mark = (facts.element,)
             self.begun(call, body, index, mark, args, kwargs)
             values.append(self.element_value(call, body, args, kwargs))
-        except Abort:
-            raise
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
             return self.ended_by(call, error, body, args, kwargs)
         return None
+
+
+def next_group(group: int, seconds_each: float) -> int:
+    """How many units to claim next, after a group of which each took so long."""
+    return max(1, min(2 * group, int(CLAIM_SECONDS / (seconds_each + 1e-9))))
 
 
 def _nothing(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 main thread     receive a batch -> claim -> run -> outcome into the outbox
 flusher         sends what lies in the outbox for 5 ms, and new lines of output of a
-                body that goes on
+                body that goes on; gives back what was claimed behind it
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TextIO
 
-from taskflow.call import Batch, Call
+from taskflow.call import Batch, Call, CallColumns
 from taskflow.crashing import reach
+from taskflow.executors.claims import Claimed
+from taskflow.executors.columns import ColumnRunner
 from taskflow.executors.logs import RecordHandler
 from taskflow.executors.outbox import FLUSH_SECONDS, OUTPUT_SECONDS
-from taskflow.executors.running import Runner
+from taskflow.executors.wire import KEPT, WITHDRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from taskflow.executors.wire import WorkerLink, WorkerTokens
 
 
-#: What the engine says when all is kept that a body waits for.
-_KEPT: Final = pickle.dumps(None, 5)
+#: Units that were claimed behind a body are given back when that takes longer.
+STUCK_SECONDS: Final = 0.010
 
 
 class SerialWorker:
@@ -46,10 +48,10 @@ class SerialWorker:
         redirect: Callable[[], None],
     ) -> None:
         self._link = link
-        self._tokens = tokens
         self._outbox = outbox
         self._redirect = redirect
-        self._runner = Runner(setup)
+        self._runner = ColumnRunner(setup, outbox.done)
+        self._claimed = Claimed(tokens, self._wait_for_withdrawal)
         self._runner.on_start = lambda *said: outbox.send("started", *said)
         self._runner.on_end = self._body_ended
         self._runner.bodies.on_load = lambda: self._body_ended("")
@@ -68,7 +70,8 @@ class SerialWorker:
         threading.Thread(target=self._flush_now_and_then, daemon=True).start()
         while (message := self._next()) is not None:
             number, calls, codes, blobs = pickle.loads(message)
-            batch = Batch(number, tuple(map(Call._make, calls)), codes, blobs)
+            made = [Call._make(each) if type(each) is tuple else each for each in calls]
+            batch = Batch(number, tuple(made), codes, blobs)
             self._busy.set()
             reach("batch received")
             self._run(batch)
@@ -84,8 +87,15 @@ class SerialWorker:
         """Wait until the engine has kept all that was made so far, here and elsewhere."""
         self._outbox.flush()
         self._outbox.send("waits")
+        self._wait_for(KEPT)
+
+    def _wait_for_withdrawal(self) -> None:
+        """Wait until the engine has withdrawn what was given back, and all behind it."""
+        self._wait_for(WITHDRAWN)
+
+    def _wait_for(self, word: bytes) -> None:
         while (message := self._link.receive()) is not None:
-            if message == _KEPT:
+            if message == word:
                 return
             self._early.append(message)
 
@@ -93,9 +103,17 @@ class SerialWorker:
         if self._is_mute():
             self._redirect()
         self._runner.learn(batch)
+        self._claimed.batch = batch.id
         for call in batch.calls:
-            for outcome in self._runner.run(call, lambda n: self._tokens.claim(batch.id, n)):
-                self._outbox.add(outcome)
+            if isinstance(call, CallColumns):
+                for outcome in self._runner.run_columns(call, self._claimed):
+                    if outcome is None:
+                        self._outbox.flush_if_due()
+                    else:
+                        self._outbox.add(outcome)
+            else:
+                for outcome in self._runner.run(call, self._claimed):
+                    self._outbox.add(outcome)
 
     def _is_mute(self) -> bool:
         """Whether a task has closed what it and all later ones write to."""
@@ -110,9 +128,17 @@ class SerialWorker:
             time.sleep(FLUSH_SECONDS)
             if self._outbox.is_waiting and self._outbox.is_late:
                 self._outbox.flush()
+            if time.perf_counter() - self._runner.began > STUCK_SECONDS:
+                self._give_back()
             if time.monotonic() - looked > OUTPUT_SECONDS:
                 looked = time.monotonic()
                 self._outbox.send_log(self._current_key, whole_lines=True)
+
+    def _give_back(self) -> None:
+        """Let others have what was claimed behind a body that takes long."""
+        count = self._claimed.give_back()
+        if count:
+            self._outbox.send("stuck", self._claimed.batch, count)
 
     def _progressed(self, done: float, total: float | None) -> None:
         self._outbox.send("progress", self._current_key, done, total)

@@ -12,15 +12,30 @@ import socket
 import sys
 import time
 import weakref
+from collections import Counter
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from taskflow.call import Batch, Ended, Hello, Lost, Outcome, Output, Report, Started, Waits
+from taskflow.call import (
+    Batch,
+    Call,
+    Done,
+    Ended,
+    Hello,
+    Lost,
+    Outcome,
+    Output,
+    Report,
+    Started,
+    Stuck,
+    Waits,
+    bodies_in,
+)
 from taskflow.errors import ExecutorError
 from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
 from taskflow.executors.machine import started_at, thread_caps
-from taskflow.executors.wire import EngineLink, EngineTokens
+from taskflow.executors.wire import KEPT, WITHDRAWN, EngineLink, EngineTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +94,7 @@ class Slot:
         self._said = ""  # the end of what came since something ended
         self._open = 0  # units that it was given and that have not been reported
         self._stubborn: set[tuple[int, int]] = set()  # bodies that do not stop when asked to
+        self._returned: Counter[int] = Counter()  # units by batch that were given back
         self._holds = False  # whether its bodies have opened something that is to be closed
         self._oom_kills = oom_kills()
 
@@ -125,18 +141,21 @@ class Slot:
                 self.start()
             except OSError as error:
                 raise ExecutorError(f"worker {self.number} cannot start: {error}") from error
-        units = sum(call.count for call in batch.calls)
+        units = bodies_in(batch)
         self._open += units
         if not self._lane.crowd:
             self.tokens.grant(batch.id, units)
-        calls = [tuple(call) for call in batch.calls]
+        calls = [tuple(call) if isinstance(call, Call) else call for call in batch.calls]
         self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
         if self.link.pending:
             self._owner.watch(self, writing=True)
 
     def go_on(self) -> None:
         """Tell the worker that what its body was given is kept."""
-        self.link.send(pickle.dumps(None, 5))
+        self._say(KEPT)
+
+    def _say(self, word: bytes) -> None:
+        self.link.send(word)
         if self.link.pending:
             self._owner.watch(self, writing=True)
 
@@ -146,10 +165,14 @@ class Slot:
         return self._lane.width if self._lane.crowd else self.tokens.capacity
 
     def withdraw(self) -> dict[int, int]:
-        """Take back what the worker has not claimed."""
+        """Take back what the worker has not claimed, and what it has given back."""
         taken = self.tokens.withdraw()
+        if self._returned:
+            taken.update(self._returned)
+            self._returned.clear()
+            self._say(WITHDRAWN)
         self._open -= sum(taken.values())
-        return taken
+        return dict(taken)
 
     def flush(self) -> None:
         """Send more of what waits."""
@@ -187,6 +210,13 @@ class Slot:
             self._open -= sum(outcome.count for outcome in outcomes)
             self._said = ""
             return Ended(self.number, outcomes)
+        if kind == "done":
+            self._open -= len(rest[0])
+            self._said = ""
+            return Done(self.number, *rest)
+        if kind == "stuck":
+            self._returned[rest[0]] += rest[1]
+            return Stuck(self.number)
         if kind == "started":
             return Started(self.number, *rest)
         if kind == "progress":
@@ -242,7 +272,8 @@ class Slot:
                 os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
         tail = self._tail()
         stubborn = frozenset(self._stubborn)
-        lost = Lost(self.number, cause, tail, self.tokens.withdraw(), self._killed, stubborn)
+        unclaimed = dict(self.tokens.withdraw() + self._returned)
+        lost = Lost(self.number, cause, tail, unclaimed, self._killed, stubborn)
         self._free()
         if self._deaths_at_start >= START_TRIES:
             raise ExecutorError(

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow import resources
-from taskflow.call import Ended, Lost, Outcome, Output, Started
+from taskflow.call import Call, Ended, Lost, Outcome, Output, Started
 from taskflow.context import current
 from taskflow.executors.bodies import Bodies
 from taskflow.executors.crews import END_SECONDS
@@ -164,7 +164,8 @@ class Threads:
     def submit(self, slot: int, batch: Batch) -> None:
         place = self._places[slot]
         place.bodies.learn(batch)
-        self._crews[slot].give([unit for call in batch.calls for unit in units_of(place, call)])
+        calls = [call for call in batch.calls if isinstance(call, Call)]  # it asks for no columns
+        self._crews[slot].give([unit for call in calls for unit in units_of(place, call)])
 
     def capacity(self, slot: int) -> int:
         return self.lanes[slot].width

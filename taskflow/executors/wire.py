@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
+#: What the engine says when all is kept that a body waits for, and when it has withdrawn what a
+#: worker has given back; a batch is longer.
+KEPT: Final = b"kept"
+WITHDRAWN: Final = b"withdrawn"
+
 _LENGTH: Final = struct.Struct("<Q")
 _TOKEN: Final = struct.Struct("<I")
 #: Asked of the kernel for the token pipe; it may give less.
@@ -151,16 +156,16 @@ class EngineTokens:
         while data:
             data = data[os.write(self._writer, data[: select.PIPE_BUF]) :]
 
-    def withdraw(self) -> dict[int, int]:
+    def withdraw(self) -> Counter[int]:
         """Take back every token that the worker has not read: how many for each batch."""
         found: Counter[int] = Counter()
         while True:
             try:
                 data = os.read(self.reader, _READ_BYTES)
             except (BlockingIOError, OSError):
-                return dict(found)
+                return found
             if not data:
-                return dict(found)
+                return found
             found.update(batch for (batch,) in _TOKEN.iter_unpack(data))
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from taskflow.events import RunEnded, as_plain
+from taskflow.events import RunEnded, apart, as_plain
 from taskflow.secret import MASK
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class JsonProgress:
         self._last: RunEnded | None = None
 
     def notice(self, events: Sequence[Event]) -> None:
-        for event in events:
+        for event in apart(events):
             if isinstance(event, RunEnded):
                 self._last = event
             else:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from taskflow.events import (
     BAD,
     GOOD,
+    SUCCEEDED,
     RunEnded,
     RunStarted,
     TaskProgressed,
     TaskRetrying,
+    TasksDone,
     TasksEnded,
     TasksPlanned,
     TasksReturned,
@@ -191,6 +193,8 @@ class Tally:
                 row.began = now if row.began is None else row.began
                 if row.slots and event.slot >= row.slots:
                     row.slots = 0  # a slot of another kind, which may run many at once
+            case TasksDone():
+                self._done(event, now)
             case TasksReturned():
                 self._row(event.name).running -= event.count
             case TasksPlanned():
@@ -234,6 +238,18 @@ class Tally:
         if kept:
             for event in group:
                 self._forget(event)
+
+    def _done(self, event: TasksDone, now: float) -> None:
+        row = self._row(event.name)
+        count = len(event.numbers)
+        row.last = now
+        row.ended += count
+        row.states[SUCCEEDED] += count
+        row.running -= count
+        row.ran += count
+        if row.again or row.parts:
+            for each in event.apart():
+                self._forget(each)
 
     def _forget(self, event: TasksEnded) -> None:
         """Drop what is kept of task runs that ended."""

@@ -14,6 +14,7 @@ from taskflow.events import (
     TaskRetrying,
     TasksEnded,
     TasksPlanned,
+    apart,
 )
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class Recorder:
 
     def notice(self, events: Sequence[Event]) -> None:
         """Keep events."""
-        self.times += [self._time()] * len(events)
-        self.events += events
+        single = list(apart(events))
+        self.times += [self._time()] * len(single)
+        self.events += single
         for event in events:
             if isinstance(event, RunStarted):
                 self.run_id = event.run_id

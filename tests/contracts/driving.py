@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from taskflow.call import Batch, Call, Code, Ended, Lost, Output, Setup, Started
+from doubles import rest_of
+
+from taskflow.call import Batch, Call, Code, Ended, Lost, Output, Setup, Started, Stuck
 from taskflow.values import decode, decode_piece, dumps, encode
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Driver:
         self._codes: dict[int, tuple[Code, bytes]] = {}
         self.outcomes: list[Outcome] = []
         self.reports: list[Report] = []
+        self._batches: dict[int, tuple[Call, ...]] = {}
         self.given: Counter[int] = Counter()  # units by batch, less those withdrawn
         executor.start(Setup("test", str(folder)))
 
@@ -90,6 +93,7 @@ class Driver:
         codes = tuple((spec, self._codes[spec][0]) for spec in specs)
         blobs = tuple((spec, self._codes[spec][1]) for spec in specs)
         self.given[ident] += sum(call.count for call in calls)
+        self._batches[ident] = calls
         self.executor.submit(self.slot, Batch(ident, calls, codes, blobs))
         return ident
 
@@ -110,6 +114,23 @@ class Driver:
             self.reports.append(report)
             if isinstance(report, Ended):
                 self.outcomes += report.outcomes
+            elif isinstance(report, Stuck):
+                self._give_again()
+
+    def _give_again(self) -> None:
+        """Take back what waits behind a body that takes long, and give it once more."""
+        taken = self.executor.withdraw(self.slot)
+        self.given.subtract(taken)
+        for batch, count in taken.items():
+            calls = self._batches[batch]
+            begun = sum(call.count for call in calls) - count
+            left: list[Call] = []
+            for call in calls:
+                skipped = min(begun, call.count)
+                begun -= skipped
+                if skipped < call.count:
+                    left.append(rest_of(call, skipped) if skipped else call)
+            self.submit(*left)
 
     def until(self, ready: Callable[[], Any]) -> Any:
         """Wait until something is the case."""

@@ -13,6 +13,7 @@ from driving import PATIENCE, Driver, values_of
 import taskflow
 from taskflow.call import Setup
 from taskflow.executors import crews
+from taskflow.executors.claims import Granted
 from taskflow.executors.processes import ProcessExecutor
 from taskflow.executors.running import Place, Runner
 from taskflow.executors.threads import ThreadExecutor
@@ -280,7 +281,7 @@ def test_a_body_is_said_to_begin_when_its_arguments_are_there(
         (unit,) = units_of(place, call)
         unit.run()
     else:
-        list(place.run(call, lambda count: count))
+        list(place.run(call, Granted(int)))
     driver.executor.stop()
     assert _order[0] == "loaded"
     assert set(_order[1:-1]) == {"started"}

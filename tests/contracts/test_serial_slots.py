@@ -6,7 +6,6 @@ import time
 
 from driving import values_of
 
-from taskflow.call import Made
 from taskflow.values import decode
 
 
@@ -36,9 +35,9 @@ def test_a_batch_runs_ahead(serial):
         return xs
 
     first = serial.call(start)
-    second = serial.call(grow, None, 1, slots=(0,), inputs=(Made(first.node),))
-    third = serial.call(grow, None, 2, slots=(0,), inputs=(Made(first.node),))
-    fourth = serial.call(grow, None, 3, slots=(0,), inputs=(Made(second.node),))
+    second = serial.call(grow, None, 1, slots=(0,), inputs=(first.node,))
+    third = serial.call(grow, None, 2, slots=(0,), inputs=(first.node,))
+    fourth = serial.call(grow, None, 3, slots=(0,), inputs=(second.node,))
     outcomes = serial.run(first, second, third, fourth)
     assert [decode(each.value) for each in outcomes] == [[0], [0, 1], [0, 2], [0, 1, 3]]
 
@@ -53,8 +52,8 @@ def test_what_a_failed_call_would_have_made_is_missing(serial):
         return x
 
     first = serial.call(fail)
-    second = serial.call(same, None, slots=(0,), inputs=(Made(first.node),))
-    third = serial.call(same, None, slots=(0,), inputs=(Made(second.node),))
+    second = serial.call(same, None, slots=(0,), inputs=(first.node,))
+    third = serial.call(same, None, slots=(0,), inputs=(second.node,))
     states = [outcome.state for outcome in serial.run(first, second, third, serial.call(same, 1))]
     assert states == ["failed", "not_run", "not_run", "succeeded"]
     assert [outcome.state for outcome in serial.run(third)] == ["not_run"]

@@ -14,7 +14,7 @@ import time
 import pytest
 from driving import PATIENCE, Driver
 
-from taskflow.call import Lost, Made
+from taskflow.call import Lost
 from taskflow.context import current
 from taskflow.executors import crews
 from taskflow.executors.inline import InlineExecutor
@@ -136,7 +136,7 @@ def test_a_wide_slot_holds_as_many_as_it_is_wide(wide):
 def test_a_value_of_a_neighbour_is_missing(wide):
     """Bodies that begin at once make nothing for each other."""
     first = wide.call(lambda: 1)
-    second = wide.call(lambda x: x, None, slots=(0,), inputs=(Made(first.node),))
+    second = wide.call(lambda x: x, None, slots=(0,), inputs=(first.node,))
     assert {each.node: each.state for each in wide.run(first, second)} == {
         first.node: "succeeded",
         second.node: "not_run",

@@ -29,7 +29,7 @@ from taskflow.engine.recall import Recall
 from taskflow.errors import StoreFullError
 from taskflow.events import BAD, GOOD, SKIPPED
 from taskflow.graph import stored
-from taskflow.records import Given, Kept, NewTrace, RunRow, TraceRow, Tried
+from taskflow.records import Given, Kept, KeptTasks, NewTrace, RunRow, TraceRow, Tried
 from taskflow.values import decode, decode_piece
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class SimulatedLedger:
         self._queue.clear()
 
     def _commit(self, count: int) -> None:
-        self._store.records[-1] += self._queue[:count]
+        for each in self._queue[:count]:
+            self._store.records[-1] += each.apart() if isinstance(each, KeptTasks) else (each,)
         del self._queue[:count]
 
 

@@ -228,14 +228,14 @@ def test_those_that_another_body_held_up_are_not_late():
     crowd.killed_for = "timeout"
     works = [Work(node) for node in range(3)]
     for stubborn, late in ((None, [0, 1]), (frozenset(), []), (frozenset({(1, -1)}), [1])):
-        crowd.give(1, works, 0.0)
+        crowd.give(1, works, 3, 0.0)
         crowd.started((0, -1), 5.0)
         crowd.started((1, -1), 5.0)
         crowd.killed_for = "timeout"
         lost = crowd.lost(10.0, stubborn)
         assert [work.node for work in lost.overdue] == late
         assert len(lost.others) == 3 - len(late)
-    crowd.give(1, works[:1], 0.0)
+    crowd.give(1, works[:1], 1, 0.0)
     crowd.started((0, -1), 5.0)
     assert crowd.lost(10.0, frozenset()).overdue == works[:1]  # there is nobody else
 
@@ -243,5 +243,5 @@ def test_those_that_another_body_held_up_are_not_late():
 def test_what_was_given_up_may_end_all_the_same():
     """An outcome of a unit that its slot has no more is passed over."""
     crowd = Crowd(0, Lane("async", width=10, crowd=True))
-    assert crowd.ended(Outcome(1, -1, 1, "succeeded", b"", 0.0), lambda _: None) is None
+    assert crowd.ended(Outcome(1, -1, 1, "succeeded", b"", 0.0)) is None
     assert crowd.units == 0
