@@ -41,7 +41,7 @@ def kept(project, name):
         pytest.param(0, 100, marks=pytest.mark.ring_kill),
         pytest.param(64 * 1024, 100, marks=pytest.mark.ring_kill),
         pytest.param(1024**2, 100, marks=pytest.mark.ring_kill),
-        pytest.param(2_100_000_000, 5, marks=pytest.mark.ring_memory),
+        pytest.param(2_200_000_000, 2, marks=pytest.mark.ring_memory),
     ],
 )
 def test_a_value_of_any_size_outlives_a_kill(project, size, takers):
