@@ -281,6 +281,11 @@ def hole(index: int) -> Any:
     return _filling.inputs[index]
 
 
+def holes(first: int, count: int) -> list[Any]:
+    """The inputs for so many holes in a row: how a list of nothing but futures travels."""
+    return list(_filling.inputs[first : first + count])
+
+
 def same(value: Any) -> Any:
     """The value itself: how a structure of futures travels inside other arguments."""
     return value

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.definition import Definition
 from taskflow.authoring.future import Future
-from taskflow.authoring.where import is_library
-from taskflow.errors import DefinitionError
+from taskflow.authoring.where import is_library, shown
+from taskflow.errors import CodeError, DefinitionError, FutureError
 from taskflow.values import dumps, why_unpicklable
 
 if TYPE_CHECKING:
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 _LOOKED_AT: Final = 1000
 _NAMED: Final = 3
 _NO_VALUE: Final = "a future has no value while the pipeline is traced; do this inside a task"
+
+
+def refuse_captured(definitions: Iterable[Definition]) -> None:
+    """Raise if a task's function holds a future in its closure, globals or defaults."""
+    for definition in definitions:
+        name, future = captured_future(definition.fn)
+        if future is not None:
+            raise FutureError(
+                f"task {definition.short} captures a future: its {name} is or holds one\n"
+                f"  here:      {definition.place}\n"
+                f"  made here: {shown(future._place())}\n"
+                "  why:       what a function captures is not an input that the run knows of\n"
+                f"  instead:   pass it as an argument: def {definition.short}(value): ..."
+            )
 
 
 def captured_future(fn: Any) -> tuple[str, Future | None]:
@@ -69,6 +83,40 @@ def _future_in(value: Any) -> Future | None:
     # A copy, as far as it is looked at: another thread may change it meanwhile.
     few = list(itertools.islice(some, _LOOKED_AT))
     return next((each for each in few if isinstance(each, Future)), None)
+
+
+def together(definitions: list[Definition]) -> bytes:
+    """Functions that travel by value, in one blob."""
+    try:
+        return dumps(definitions)
+    except FutureError as error:
+        error.add_note(f"captured by the function of task {_unsendable(definitions)[0].short}")
+        raise
+    except Exception as error:
+        raise CodeError(_why_not_by_value(*_unsendable(definitions))) from error
+
+
+def _unsendable(definitions: list[Definition]) -> tuple[Definition, Exception]:
+    for definition in definitions:
+        try:
+            dumps(definition)
+        except Exception as culprit:  # noqa: BLE001 - this is the one
+            return definition, culprit
+    raise CodeError(
+        "the functions of this script cannot be sent to workers together: put them into a "
+        "module and import them"
+    )
+
+
+def _why_not_by_value(definition: Definition, culprit: Exception) -> str:
+    return (
+        f"task {definition.short} ({definition.place}) cannot be sent to workers: "
+        f"{unsendable(definition.fn, culprit)}\n"
+        "  functions of scripts and notebooks travel with the globals they use: make "
+        "that object inside the task,\n"
+        "  or put the tasks into a module and import them, or run the file with "
+        "`taskflow run FILE`"
+    )
 
 
 def unsendable(fn: Any, error: Exception) -> str:

@@ -121,7 +121,7 @@ class Definition:
             return None
 
     @functools.cached_property
-    def _quick(self) -> tuple[int, int]:
+    def positional(self) -> tuple[int, int]:
         """How few and how many positional arguments are surely right; (1, 0) if none is."""
         if self.signature is None:
             return 0, 1 << 30
@@ -136,7 +136,7 @@ class Definition:
 
     def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise a TypeError for arguments that do not fit the signature."""
-        least, most = self._quick
+        least, most = self.positional
         if (not kwargs and least <= len(args) <= most) or self.signature is None:
             return
         try:
@@ -288,7 +288,7 @@ class Definition:
 
 #: Computed at first use; what a copy in another process computes again.
 _CACHED = frozenset(
-    {"signature", "_quick", "_changeable", "returns", "takes_functions", "parameters"}
+    {"signature", "positional", "_changeable", "returns", "takes_functions", "parameters"}
 )
 
 

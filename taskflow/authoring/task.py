@@ -66,6 +66,11 @@ class Task(Definition, Generic[P, R_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Trace a call, or call the function when nothing is traced."""
+        trace = active_trace()
+        if trace is not None and not kwargs:
+            future = trace.call_again(self, args)
+            if future is not None:
+                return future
         return self._called(args, kwargs)
 
     def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

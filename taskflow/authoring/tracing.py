@@ -7,21 +7,23 @@ branches too, behind a gate.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import sys
 import threading
+from collections import defaultdict
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.authoring.arguments import Taker
-from taskflow.authoring.captured import captured_future, unsendable
+from taskflow.authoring.captured import refuse_captured, together
 from taskflow.authoring.future import Future, Handle
-from taskflow.authoring.where import here, shown
+from taskflow.authoring.where import Places, here, shown
 from taskflow.call import Code
-from taskflow.errors import CodeError, CycleError, DefinitionError, FutureError, RunawayError
+from taskflow.errors import CycleError, DefinitionError, FutureError, RunawayError
 from taskflow.graph.graph import BARRIER, CHOICE, DYNAMIC, GATHER, TASK, TRUTH, Graph, MapSpec
 from taskflow.graph.order import find_cycle
-from taskflow.values import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,9 +41,8 @@ refusing: ContextVar[str] = ContextVar("taskflow_refusing", default="")
 _running: dict[int, tuple[Trace, frozenset[int]]] = {}
 
 
-def active_trace() -> Trace | None:
-    """The trace that this thread is in, if any."""
-    return _active.get()
+#: The trace that this thread is in, if any.
+active_trace: Final = _active.get
 
 
 def refuse_plain_call(name: str, values: Sequence[Any] = ()) -> None:
@@ -70,6 +71,16 @@ def refuse_plain_call(name: str, values: Sequence[Any] = ()) -> None:
             )
 
 
+class Known(NamedTuple):
+    """What another call of a task needs that was called before."""
+
+    spec: int
+    name: str
+    least: int
+    most: int
+    returns: Any
+
+
 class Trace:
     """A graph in the making."""
 
@@ -90,8 +101,9 @@ class Trace:
         self._joins: dict[int, int] = {}
         self._specs: dict[int, int] = {}
         self._names: dict[str, Definition] = {}
-        self._counts: dict[tuple[int, str], int] = {}
-        self._places: dict[tuple[str, int], int] = {}
+        self._known: dict[Definition, Known] = {}
+        self._counts = _counts()
+        self._places = Places(self.graph.places)
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -120,6 +132,27 @@ class Trace:
         payload, inputs = self.taker.take(args, kwargs, definition)
         kind = DYNAMIC if definition.dynamic else TASK
         node = self.add(kind, definition, payload, inputs)
+        if kind == TASK and not definition.chosen.after and definition not in self._known:
+            spec, name = self.graph.spec[node], definition.short
+            self._known[definition] = Known(spec, name, *definition.positional, hint)
+        return Future(self, node, (), hint)
+
+    def call_again(self, definition: Definition, args: tuple[Any, ...]) -> Future | None:
+        """The same for what most calls are: a task that was called before, with plain arguments.
+
+        None for any other, which `call` is for. It is asked by what the user's code calls.
+        """
+        known = self._known.get(definition)
+        if known is None:
+            return None
+        spec, name, least, most, hint = known
+        taken = self.taker.take_plain(args) if least <= len(args) <= most else None
+        if taken is None:
+            return None
+        count, place = next(self._counts[name]), self._places.called(sys._getframe(2))
+        node = self.graph.add(TASK, spec, self._scope, count, place, *taken)
+        if self.gate is not None:
+            self.graph.gates[node] = self.gate
         return Future(self, node, (), hint)
 
     def add(
@@ -134,8 +167,8 @@ class Trace:
         """Append a node for a call that the user's code makes now."""
         spec = -1 if definition is None else self._spec(definition)
         name = label if definition is None else definition.short
-        count = self._counts[self._scope, name] = self._counts.get((self._scope, name), 0) + 1
-        node = self.graph.add(kind, spec, self._scope, count, self._place(), payload, inputs)
+        count, place = next(self._counts[name]), self._places.number(here())
+        node = self.graph.add(kind, spec, self._scope, count, place, payload, inputs)
         if maps is not None:
             self.graph.maps[node] = maps
         if label:
@@ -176,27 +209,18 @@ class Trace:
             known = Code(definition.module, definition.short, 0, index)
         return known
 
-    def _place(self) -> int:
-        place = here()
-        index = self._places.get(place)
-        if index is None:
-            index = self._places[place] = len(self.graph.places)
-            self.graph.places.append(place)
-        return index
-
     # --- scopes and branches ---
 
     @contextmanager
     def scope(self, label: str, kind: str = "pipeline") -> Iterator[None]:
         """Calls in this block are part of a nested pipeline or a branch."""
-        count = self._counts[self._scope, label] = self._counts.get((self._scope, label), 0) + 1
-        before = self._scope
-        self.graph.scopes.append((before, label if count == 1 else f"{label}#{count}", kind))
-        self._scope = len(self.graph.scopes) - 1
+        count, before = next(self._counts[label]), (self._scope, self._counts)
+        self.graph.scopes.append((self._scope, label if count == 1 else f"{label}#{count}", kind))
+        self._scope, self._counts = len(self.graph.scopes) - 1, _counts()
         try:
             yield
         finally:
-            self._scope = before
+            self._scope, self._counts = before
 
     def nest(self, label: str, body: Callable[[], Any], definition: Definition) -> Handle:
         """Trace the body of a nested pipeline here."""
@@ -338,52 +362,16 @@ class Trace:
 
     def close(self) -> Graph:
         """The graph, with the functions that travel by value, in one blob."""
-        self.check_captured()
+        refuse_captured(self.definitions)
         if self._by_value:
-            try:
-                self.graph.blobs.append(dumps(self._by_value))
-            except FutureError as error:
-                error.add_note(f"captured by the function of task {self._unsendable()[0].short}")
-                raise
-            except Exception as error:
-                raise CodeError(self._why_not_by_value()) from error
+            self.graph.blobs.append(together(self._by_value))
         return self.graph
-
-    def _unsendable(self) -> tuple[Definition, Exception]:
-        for definition in self._by_value:
-            try:
-                dumps(definition)
-            except Exception as culprit:  # noqa: BLE001 - this is the one
-                return definition, culprit
-        raise CodeError(
-            "the functions of this script cannot be sent to workers together: put them into a "
-            "module and import them"
-        )
-
-    def _why_not_by_value(self) -> str:
-        definition, culprit = self._unsendable()
-        return (
-            f"task {definition.short} ({definition.place}) cannot be sent to workers: "
-            f"{unsendable(definition.fn, culprit)}\n"
-            "  functions of scripts and notebooks travel with the globals they use: make "
-            "that object inside the task,\n"
-            "  or put the tasks into a module and import them, or run the file with "
-            "`taskflow run FILE`"
-        )
-
-    def check_captured(self) -> None:
-        """Raise if a task's function holds a future in its closure, globals or defaults."""
-        for definition in self.definitions:
-            name, future = captured_future(definition.fn)
-            if future is not None:
-                raise FutureError(
-                    f"task {definition.short} captures a future: its {name} is or holds one\n"
-                    f"  here:      {definition.place}\n"
-                    f"  made here: {shown(future._place())}\n"
-                    "  why:       what a function captures is not an input that the run knows of\n"
-                    f"  instead:   pass it as an argument: def {definition.short}(value): ..."
-                )
 
     def shown_here(self) -> str:
         """The user's line that is running, for messages."""
         return shown(here())
+
+
+def _counts() -> defaultdict[str, Iterator[int]]:
+    """Counts from 1 for each name that is met in one scope."""
+    return defaultdict(functools.partial(itertools.count, 1))

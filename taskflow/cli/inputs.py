@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _LIMIT: Final = 200
 _HOLE: Final = re.compile(r"\bhole\((\d+)\)")
+_HOLES: Final = re.compile(r"\bholes\((\d+), (\d+)\)")
+#: Futures of one list that are shown.
+_FEW: Final = 6
 
 
 def inputs_of(recorded: Recorded, task_run: TaskRun) -> list[tuple[str, str]]:
@@ -64,11 +67,7 @@ class _Arguments:
         names = parameter_names(self._recorded, node)
         for where, value in [*enumerate(args), *kwargs.items()]:
             name = where if isinstance(where, str) else _at(names, where)
-            yield (
-                name,
-                filled.get(where)
-                or _HOLE.sub(lambda found: inputs[int(found[1])], told(value, _LIMIT)),
-            )
+            yield name, filled.get(where) or _filled(told(value, _LIMIT), inputs)
         if "*" in filled:
             yield "*", filled["*"]
 
@@ -115,6 +114,17 @@ class _Arguments:
                 text = text or ("" if kept.state in GOOD else kept.state.replace("_", " "))
                 return f" -> {text}" if text else ""
         return ""
+
+
+def _filled(text: str, inputs: Sequence[str]) -> str:
+    """The text of an argument, with the inputs where its holes are."""
+
+    def row(found: re.Match[str]) -> str:
+        first, count = int(found[1]), int(found[2])
+        more = ["..."] if count > _FEW else []
+        return f"[{', '.join([*inputs[first : first + min(count, _FEW)], *more])}]"
+
+    return _HOLES.sub(row, _HOLE.sub(lambda found: inputs[int(found[1])], text))
 
 
 def parameter_names(recorded: Recorded, node: int) -> list[str]:

@@ -20,7 +20,6 @@ A MAP whose task is a dynamic pipeline expands once for every element.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -158,12 +157,12 @@ class Graph:
     """A traced pipeline: columns by node, tables by index, and the structure of its result."""
 
     pipeline: str = ""
-    # columns, one entry for each node
+    # columns, one entry for each node; lists, since an array takes three times as long to append to
     kind: bytearray = field(default_factory=bytearray)
-    spec: array[int] = field(default_factory=lambda: array("i"))
-    scope: array[int] = field(default_factory=lambda: array("i"))
-    nth: array[int] = field(default_factory=lambda: array("i"))
-    place: array[int] = field(default_factory=lambda: array("i"))
+    spec: list[int] = field(default_factory=list)
+    scope: list[int] = field(default_factory=list)
+    nth: list[int] = field(default_factory=list)
+    place: list[int] = field(default_factory=list)
     payload: list[bytes] = field(default_factory=list)
     inputs: list[tuple[Ref, ...]] = field(default_factory=list)
     # what few nodes have

@@ -47,10 +47,10 @@ def encode(graph: Graph) -> bytes:
             "version": VERSION,
             "pipeline": graph.pipeline,
             "kind": bytes(graph.kind),
-            **{name: getattr(graph, name).tobytes() for name in _COLUMNS},
+            **{name: array("i", getattr(graph, name)).tobytes() for name in _COLUMNS},
             "payloads": list(payloads),
             "payload": array("i", map(payloads.__getitem__, graph.payload)).tobytes(),
-            "inputs": [_refs(refs) for refs in graph.inputs],
+            "inputs": [_refs(refs) if refs else refs for refs in graph.inputs],
             "after": list(graph.after.items()),
             "gates": list(graph.gates.items()),
             "maps": [(node, _map(spec)) for node, spec in graph.maps.items()],
@@ -84,10 +84,8 @@ def decode(data: bytes) -> Graph:
 def _graph(raw: dict[str, Any]) -> Graph:
     graph = Graph(pipeline=raw["pipeline"], kind=bytearray(raw["kind"]), codes=raw["codes"])
     for name in _COLUMNS:
-        getattr(graph, name).frombytes(raw[name])
-    numbers = array("i")
-    numbers.frombytes(raw["payload"])
-    graph.payload = [raw["payloads"][number] for number in numbers]
+        setattr(graph, name, _numbers(raw[name]))
+    graph.payload = [raw["payloads"][number] for number in _numbers(raw["payload"])]
     graph.inputs = [_read_refs(refs) for refs in raw["inputs"]]
     graph.after = {node: tuple(nodes) for node, nodes in raw["after"]}
     graph.gates = {node: (truth, expected) for node, (truth, expected) in raw["gates"]}
@@ -104,11 +102,15 @@ def _graph(raw: dict[str, Any]) -> Graph:
     return graph
 
 
+def _numbers(column: bytes) -> list[int]:
+    return memoryview(column).cast("i").tolist()
+
+
 # --- references ------------------------------------------------------------------------------
 
 
 def _refs(refs: tuple[Ref, ...]) -> Any:
-    return [_ref(ref) for ref in refs]
+    return [ref if type(ref) is int else _ref(ref) for ref in refs]
 
 
 def _ref(ref: Ref) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import taskflow
-from taskflow import FutureError, RunFailed, current, pipeline, task
+from taskflow import FutureError, RunFailed, current, pipeline, task, when
 from taskflow.errors import ArgumentError, DefinitionError, ParameterError
 from taskflow.graph.graph import INPUT, TASK
 
@@ -446,6 +446,112 @@ def test_long_traces_have_no_recursion_limit():
 
     value, many = run(body)
     assert (value, len(many)) == (0, 5000)
+
+
+def test_further_calls_of_a_task_stand_on_their_own_lines():
+    """Whether a loop makes them, or two on a line, or code that came and went."""
+
+    @pipeline
+    def lines():
+        for _ in range(3):
+            give(1)
+            give(2), give(3)
+        for text in ("give(4)", "\n\ngive(5)") * 2:
+            exec(compile(text, "made.py", "exec"), {"give": give})
+
+    graph = lines.trace()
+    first = lines.fn.__code__.co_firstlineno
+    loop = [first + 3, first + 4, first + 4]
+    places = [graph.places[place] for place in graph.place]
+    assert places == [
+        *((__file__, line) for line in loop * 3),
+        *[("made.py", 1), ("made.py", 3)] * 2,
+    ]
+
+
+def test_further_calls_are_held_to_what_the_first_is():
+    """Arguments that do not fit, and futures of other runs, are refused on their line."""
+    strange = []
+    run(lambda: strange.append(give(1)))
+
+    def surplus():
+        give(1)
+        give(1, 2)
+
+    def from_elsewhere():
+        give(1)
+        give(strange[0])
+
+    assert "too many positional arguments" in refused(surplus, DefinitionError)
+    assert "belongs to another run" in refused(from_elsewhere, FutureError)
+
+
+def test_further_calls_in_a_branch_run_only_if_it_is_taken():
+    """Though the task was called before it."""
+
+    def body():
+        note_discarded(1)
+        when(give(False), then=lambda: note_discarded(2), otherwise=lambda: note_discarded(3))
+
+    discarded.clear()
+    run(body)
+    assert discarded == [1, 3]
+
+
+def test_calls_are_counted_by_name_in_each_pipeline():
+    """Copies with other options count along; nested pipelines count for themselves."""
+
+    @pipeline
+    def inner():
+        give(1)
+        give(2)
+
+    @pipeline
+    def outer():
+        give(0)
+        inner()
+        give.options(retries=1)(3)
+        inner()
+        give(4)
+
+    graph = outer.trace()
+    assert [graph.key_of(node) for node in range(len(graph))] == [
+        "outer/give",
+        "outer/inner/give",
+        "outer/inner/give#2",
+        "outer/give#2",
+        "outer/inner#2/give",
+        "outer/inner#2/give#2",
+        "outer/give#3",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_lists_of_futures_arrive_as_lists(count):
+    """Alone or beside others, by position or by name, and as what a body returns."""
+
+    def body():
+        some = [give(number) for number in range(count)]
+        return some, everything(some), everything(some[0], 5, some, last=some[-1]), give(some)
+
+    some, alone, beside, again = run(body)
+    assert some == again == list(range(count))
+    assert alone == ((some,), {})
+    assert beside == ((0, 5, some), {"last": count - 1})
+
+
+def test_a_future_that_is_twice_in_a_list_arrives_as_one_object():
+    """As it would without taskflow."""
+
+    def body():
+        one = give([1])
+        return is_same([one, one]), is_same([one, give([1])])
+
+    @task
+    def is_same(pair):
+        return pair[0] is pair[1]
+
+    assert run(body) == (True, False)
 
 
 def test_a_result_of_a_task_that_cannot_travel_is_named():

@@ -9,6 +9,8 @@ import time
 import pytest
 from kept import BAD, ERROR, FETCH, GOOD, NOON, PRICE, TOTAL, ended
 
+import taskflow
+from taskflow import pipeline, task
 from taskflow.records import Given, NewTrace, Tried, Wrote
 
 DAY = 86_400
@@ -296,6 +298,30 @@ def test_a_task_run_shows_what_it_was_given(history):
     assert "result  'two'" in page
     assert "text = fetch[2] -> '3'" in history.told("show", "aa", "price[2]")
     assert "argument 1 = price -> 2 elements" in history.told("show", "aa", "total")
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(2, "[number -> 0, number#2 -> 1]"), (9, "number#6 -> 5, ...]")],
+)
+def test_a_list_of_what_tasks_made_is_shown_with_its_first_members(history, count, told):
+    """Each behind its task, as if it were an argument of its own."""
+
+    @task
+    def number(value):
+        return value
+
+    @task
+    def add_up(values):
+        return sum(values)
+
+    @pipeline
+    def adding():
+        return add_up([number(value) for value in range(count)])
+
+    taskflow.run(adding.options(store=history.url, executor="inline", progress=False))
+    (run,) = history.json("runs")
+    assert told in history.told("show", run["id"], "add_up")
 
 
 def test_nothing_is_unpickled_to_show_a_result(history):

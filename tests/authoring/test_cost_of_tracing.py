@@ -1,0 +1,103 @@
+"""What a traced call costs, in counts that are the same on every machine."""
+
+from __future__ import annotations
+
+import collections
+import sys
+
+import pytest
+
+from taskflow import pipeline, task
+
+CALLS = 1000
+
+
+@task
+def same(value):
+    return value
+
+
+@task
+def join(left, right):
+    return left, right
+
+
+@task
+def total(values):
+    return sum(values)
+
+
+@pipeline
+def fan(n: int):
+    return total([same(number) for number in range(n)])
+
+
+@pipeline
+def chain(n: int):
+    value = 0
+    for _ in range(n):
+        value = same(value)
+    return value
+
+
+@pipeline
+def tree(n: int):
+    level = [same(number) for number in range(n // 2)]
+    while len(level) > 1:
+        level = [join(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+    return level[0]
+
+
+@pipeline
+def nested(n: int):
+    return [chain(10) for _ in range(n // 10)]
+
+
+@pipeline
+def many(n: int):
+    return total([same(7) for _ in range(n)])
+
+
+def function_calls(shape, n):
+    """How often Python functions, and built-in ones, are called while so much is traced."""
+    counts: collections.Counter[str] = collections.Counter()
+    sys.setprofile(lambda _frame, event, _arg: counts.update((event,)))
+    try:
+        shape.trace(n=n)
+    finally:
+        sys.setprofile(None)
+    return counts["call"], counts["c_call"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "python", "built_in"),
+    [(fan, 6.1, 18), (chain, 6.1, 22), (tree, 6.1, 20), (nested, 9, 24)],
+)
+def test_a_further_call_of_a_task_needs_few_function_calls(shape, python, built_in):
+    """The first call finds out what the others are told; each of these has an equal share."""
+    shape.trace(n=CALLS)
+    fewer, more = function_calls(shape, CALLS), function_calls(shape, 2 * CALLS)
+    assert (more[0] - fewer[0]) / CALLS <= python
+    assert (more[1] - fewer[1]) / CALLS <= built_in
+
+
+def test_a_call_with_a_list_of_futures_is_as_large_as_one_with_a_few():
+    """They are loaded as one list, so what is pickled does not grow with them."""
+    few, lots = (many.trace(n=n).payload[-1] for n in (10, 10_000))
+    assert len(few) <= len(lots) <= len(few) + 4
+    assert len(lots) < 100
+
+
+def test_calls_with_equal_arguments_share_what_is_pickled():
+    """So their number costs a reference each."""
+    payloads = many.trace(n=CALLS).payload[:-1]
+    assert len({id(payload) for payload in payloads}) == 1
+
+
+def test_a_traced_call_takes_few_bytes():
+    """All that a graph keeps of a call, beside the arguments themselves."""
+    graph = chain.trace(n=CALLS)
+    columns = (graph.kind, graph.spec, graph.scope, graph.nth, graph.place, graph.payload)
+    each = sum(map(sys.getsizeof, (*columns, graph.inputs))) + sum(map(sys.getsizeof, graph.inputs))
+    assert each / CALLS < 125
+    assert len(graph.places) == len(graph.specs) == 1
