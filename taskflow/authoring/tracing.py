@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from taskflow.authoring.arguments import Taker
 from taskflow.authoring.captured import refuse_captured, together
 from taskflow.authoring.future import Future, Handle
+from taskflow.authoring.quiet import seldom_collecting
 from taskflow.authoring.where import Places, here, shown
 from taskflow.call import Code
 from taskflow.errors import CycleError, DefinitionError, FutureError, RunawayError
@@ -112,7 +113,8 @@ class Trace:
         threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
         _running[id(self)] = (self, threads)
         try:
-            yield
+            with seldom_collecting():
+                yield
         finally:
             self.closed = True
             del _running[id(self)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import gc
 import sys
 
 import pytest
 
 from taskflow import pipeline, task
+from taskflow.authoring.quiet import SELDOM
 
 CALLS = 1000
 
@@ -92,6 +94,45 @@ def test_calls_with_equal_arguments_share_what_is_pickled():
     """So their number costs a reference each."""
     payloads = many.trace(n=CALLS).payload[:-1]
     assert len({id(payload) for payload in payloads}) == 1
+
+
+def test_the_garbage_collector_looks_seldom_while_a_body_is_traced():
+    """And as often as before when it is over, however it ends."""
+    before, inside = gc.get_threshold(), []
+
+    @pipeline
+    def looking(fail: bool):
+        inside.append(gc.get_threshold())
+        return 1 / (not fail)
+
+    looking.trace(fail=False)
+    with pytest.raises(ZeroDivisionError):
+        looking.trace(fail=True)
+    assert inside == [(SELDOM, *before[1:])] * 2
+    assert gc.get_threshold() == before
+
+
+@pytest.mark.parametrize("chosen", [(0, 10, 10), (SELDOM + 1, 10, 10)])
+def test_a_garbage_collector_that_looks_more_seldom_is_left_alone(chosen):
+    """Somebody chose that."""
+    before, inside = gc.get_threshold(), []
+    gc.set_threshold(*chosen)
+    try:
+        pipeline(lambda: inside.append(gc.get_threshold())).trace()
+        inside.append(gc.get_threshold())
+    finally:
+        gc.set_threshold(*before)
+    assert inside == [chosen] * 2
+
+
+def test_what_a_body_chooses_for_the_garbage_collector_stays():
+    """It is not taken back at its end."""
+    before = gc.get_threshold()
+    try:
+        pipeline(lambda: gc.set_threshold(123, 4, 5)).trace()
+        assert gc.get_threshold() == (123, 4, 5)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_traced_call_takes_few_bytes():
