@@ -10,6 +10,7 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
+import sys
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
@@ -78,21 +79,21 @@ class Taker:
             io.TextIOWrapper: _refuse_file,
         }
 
-    def take_plain(self, args: tuple[Any, ...]) -> tuple[bytes, tuple[Ref, ...]] | None:
-        """The same for scalars and futures by position, in less time; None if there is more."""
+    def take_plain(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[bytes, tuple[Ref, ...]] | None:
+        """The same for scalars, a few of them, and futures, in less time; None if there is more."""
         inputs: list[Ref] = []
-        for value in args:
+        for value in (*args, *kwargs.values()) if kwargs else args:
             kind = type(value)
-            if kind is Future and not value._path and value._trace is self._trace:
-                inputs.append(value._node)
-            elif kind not in SCALARS:
+            if kind is Future and value._trace is self._trace:
+                inputs.append(value._ref() if value._path else value._node)
+            elif kind not in SCALARS and not (kind in _CONTAINERS and _is_flat(value)):
                 return None
         if not inputs:
-            payload = pickle.dumps((args, {}, ()), 5)
-        elif len(inputs) < len(args):
-            slots = tuple([at for at, value in enumerate(args) if type(value) is Future])
-            blanked = tuple([None if type(value) is Future else value for value in args])
-            payload = pickle.dumps((blanked, {}, slots), 5)
+            payload = pickle.dumps((args, kwargs, ()), 5)
+        elif kwargs or len(inputs) < len(args):
+            payload = pickle.dumps(_blanked(args, kwargs), 5)
         else:
             payload = self._blanks.get(len(args)) or self._blank(len(args))
         return self._interned.setdefault(payload, payload), tuple(inputs)
@@ -292,6 +293,25 @@ def _arguments(
     args = tuple(value for where, value in given.items() if isinstance(where, int))
     named = {where: value for where, value in given.items() if isinstance(where, str)}
     return args, named, tuple(slots)
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a container holds scalars only, and so few that it is no constant."""
+    if len(value) > _LOOKED_AT:
+        return False
+    some = (*value, *value.values()) if type(value) is dict else value
+    return SCALARS.issuperset(map(type, some)) and sum(map(sys.getsizeof, some)) < CONSTANT_BYTES
+
+
+def _blanked(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], tuple[int | str, ...]]:
+    """The same for arguments in which futures stand that are inputs."""
+    places = tuple([place for place, value in enumerate(args) if type(value) is Future])
+    names = tuple([name for name, value in kwargs.items() if type(value) is Future])
+    blank = tuple([None if type(value) is Future else value for value in args])
+    named = {name: None if name in names else value for name, value in kwargs.items()}
+    return blank, named, (*places, *names)
 
 
 def _refuse_file(file: Any) -> NoReturn:

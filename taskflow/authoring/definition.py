@@ -32,6 +32,10 @@ FUNCTIONS_WELCOME: Final = (
 )
 
 
+#: How many arguments stand by position, and the names of the others: all that a signature looks at.
+Shape = tuple[int | str, ...]
+
+
 class StandIn(Protocol):
     """What `taskflow.testing` puts in the place of a task's function."""
 
@@ -121,26 +125,18 @@ class Definition:
             return None
 
     @functools.cached_property
-    def positional(self) -> tuple[int, int]:
-        """How few and how many positional arguments are surely right; (1, 0) if none is."""
-        if self.signature is None:
-            return 0, 1 << 30
-        least = most = 0
-        for each in self.signature.parameters.values():
-            required = each.default is each.empty
-            if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD):
-                least, most = least + required, most + 1
-            elif each.kind is each.KEYWORD_ONLY and required:
-                return 1, 0
-        return least, most
+    def fitting(self) -> set[Shape]:
+        """The shapes of arguments that are known to fit the signature."""
+        return set()
 
     def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise a TypeError for arguments that do not fit the signature."""
-        least, most = self.positional
-        if (not kwargs and least <= len(args) <= most) or self.signature is None:
+        shape: Shape = (len(args), *kwargs)
+        if shape in self.fitting or self.signature is None:
             return
         try:
             self.signature.bind(*args, **kwargs)
+            self.fitting.add(shape)
         except TypeError as error:
             unknown = [name for name in kwargs if name not in self.signature.parameters]
             hint = near(unknown[0], self.signature.parameters, repr) if unknown else ""
@@ -288,7 +284,7 @@ class Definition:
 
 #: Computed at first use; what a copy in another process computes again.
 _CACHED = frozenset(
-    {"signature", "positional", "_changeable", "returns", "takes_functions", "parameters"}
+    {"signature", "fitting", "_changeable", "returns", "takes_functions", "parameters"}
 )
 
 

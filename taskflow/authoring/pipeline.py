@@ -201,7 +201,7 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
         bound: Any = self._with({}, ())
         bound.fn = functools.partial(self.fn, first)
         bound.fn.__wrapped__ = self.fn  # for what reads code; signatures are set here
-        bound.__dict__.pop("positional", None)
+        bound.__dict__.pop("fitting", None)
         bound.signature = _without_first(self.signature)
         own = self.parameters
         bound.parameters = dataclasses.replace(own, signature=_without_first(own.signature))

@@ -67,8 +67,8 @@ class Task(Definition, Generic[P, R_co]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Trace a call, or call the function when nothing is traced."""
         trace = active_trace()
-        if trace is not None and not kwargs:
-            future = trace.call_again(self, args)
+        if trace is not None:
+            future = trace.call_again(self, args, kwargs)
             if future is not None:
                 return future
         return self._called(args, kwargs)

@@ -29,7 +29,7 @@ from taskflow.graph.order import find_cycle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from taskflow.authoring.definition import Definition
+    from taskflow.authoring.definition import Definition, Shape
     from taskflow.graph.graph import Ref, TaskSpec
 
 #: The truth on which a node runs: the node of a `when`'s condition, and its side.
@@ -77,8 +77,7 @@ class Known(NamedTuple):
 
     spec: int
     name: str
-    least: int
-    most: int
+    fitting: set[Shape]
     returns: Any
 
 
@@ -100,6 +99,7 @@ class Trace:
         self.gate: Gate | None = None
         self._sides: dict[int, list[range]] = {}
         self._joins: dict[int, int] = {}
+        self._ordered: set[tuple[int, int]] = set()
         self._specs: dict[int, int] = {}
         self._names: dict[str, Definition] = {}
         self._known: dict[Definition, Known] = {}
@@ -136,10 +136,12 @@ class Trace:
         node = self.add(kind, definition, payload, inputs)
         if kind == TASK and not definition.chosen.after and definition not in self._known:
             spec, name = self.graph.spec[node], definition.short
-            self._known[definition] = Known(spec, name, *definition.positional, hint)
+            self._known[definition] = Known(spec, name, definition.fitting, hint)
         return Future(self, node, (), hint)
 
-    def call_again(self, definition: Definition, args: tuple[Any, ...]) -> Future | None:
+    def call_again(
+        self, definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future | None:
         """The same for what most calls are: a task that was called before, with plain arguments.
 
         None for any other, which `call` is for. It is asked by what the user's code calls.
@@ -147,8 +149,8 @@ class Trace:
         known = self._known.get(definition)
         if known is None:
             return None
-        spec, name, least, most, hint = known
-        taken = self.taker.take_plain(args) if least <= len(args) <= most else None
+        spec, name, fitting, hint = known
+        taken = self.taker.take_plain(args, kwargs) if (len(args), *kwargs) in fitting else None
         if taken is None:
             return None
         count, place = next(self._counts[name]), self._places.called(sys._getframe(2))
@@ -295,7 +297,7 @@ class Trace:
             for expected, side in zip((True, False), self._sides[truth], strict=True):
                 with self._behind((truth, expected)):
                     barriers.append(self.add(BARRIER, None, b"", (), label="barrier"))
-                self.graph.after[barriers[-1]] = tuple(self.ends(side, (truth, expected)))
+                self.graph.after[barriers[-1]] = self.ends(side, (truth, expected))
             with self._behind(self.graph.gates.get(truth)):
                 self._joins[truth] = self.add(CHOICE, None, b"", tuple(barriers), label="choice")
         return self._joins[truth]
@@ -334,11 +336,12 @@ class Trace:
             return
         if len(before) > 1 and len(after) > 1:
             barrier = self.add(BARRIER, None, b"", (), label="barrier")
-            self.graph.after[barrier] = tuple(before)
+            self.graph.after[barrier] = before
             before = [barrier]
         for node in after:
-            known = self.graph.after.get(node, ())
-            self.graph.after[node] = (*known, *(each for each in before if each not in known))
+            edges = [edge for each in before if (edge := (each, node)) not in self._ordered]
+            self._ordered.update(edges)
+            self.graph.after.setdefault(node, []).extend([each for each, _ in edges])
         if max(before) >= min(after):  # only an edge against the order of calls can close a circle
             self._refuse_cycle(after)
 

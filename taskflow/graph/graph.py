@@ -166,7 +166,7 @@ class Graph:
     payload: list[bytes] = field(default_factory=list)
     inputs: list[tuple[Ref, ...]] = field(default_factory=list)
     # what few nodes have
-    after: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    after: dict[int, list[int]] = field(default_factory=dict)
     gates: dict[int, tuple[int, bool]] = field(default_factory=dict)
     maps: dict[int, MapSpec] = field(default_factory=dict)
     #: parameter names of INPUT nodes, labels of helpers

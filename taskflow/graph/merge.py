@@ -40,7 +40,7 @@ class Merger:
         shift = Shift(first, constant)
         graph.inputs += [shift.refs(refs) for refs in part.inputs]
         for node, nodes in part.after.items():
-            graph.after[first + node] = tuple(first + each for each in nodes)
+            graph.after[first + node] = [first + each for each in nodes]
         for node, (truth, expected) in part.gates.items():
             graph.gates[first + node] = (first + truth, expected)
         for node, spec in part.maps.items():

@@ -87,7 +87,7 @@ def _graph(raw: dict[str, Any]) -> Graph:
         setattr(graph, name, _numbers(raw[name]))
     graph.payload = [raw["payloads"][number] for number in _numbers(raw["payload"])]
     graph.inputs = [_read_refs(refs) for refs in raw["inputs"]]
-    graph.after = {node: tuple(nodes) for node, nodes in raw["after"]}
+    graph.after = {node: list(nodes) for node, nodes in raw["after"]}
     graph.gates = {node: (truth, expected) for node, (truth, expected) in raw["gates"]}
     graph.maps = {node: _read_map(spec) for node, spec in raw["maps"]}
     graph.labels = dict(raw["labels"])

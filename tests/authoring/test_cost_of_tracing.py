@@ -51,6 +51,18 @@ def tree(n: int):
 
 
 @pipeline
+def named(n: int):
+    for number in range(n):
+        join(number, right="right")
+
+
+@pipeline
+def listed(n: int):
+    for number in range(n):
+        join([number, "a"], {"b": None})
+
+
+@pipeline
 def nested(n: int):
     return [chain(10) for _ in range(n // 10)]
 
@@ -73,7 +85,14 @@ def function_calls(shape, n):
 
 @pytest.mark.parametrize(
     ("shape", "python", "built_in"),
-    [(fan, 6.1, 18), (chain, 6.1, 22), (tree, 6.1, 20), (nested, 9, 24)],
+    [
+        (fan, 6.1, 18),
+        (chain, 6.1, 22),
+        (tree, 6.1, 20),
+        (named, 6.1, 18),
+        (listed, 8.1, 24),
+        (nested, 9, 24),
+    ],
 )
 def test_a_further_call_of_a_task_needs_few_function_calls(shape, python, built_in):
     """The first call finds out what the others are told; each of these has an equal share."""
@@ -88,6 +107,19 @@ def test_a_call_with_a_list_of_futures_is_as_large_as_one_with_a_few():
     few, lots = (many.trace(n=n).payload[-1] for n in (10, 10_000))
     assert len(few) <= len(lots) <= len(few) + 4
     assert len(lots) < 100
+
+
+def test_a_long_text_in_a_short_list_is_kept_once():
+    """It is the size that makes a constant, whatever else an argument is."""
+
+    @pipeline
+    def texts():
+        for number in range(10):
+            join(["long" * 100_000], number)
+
+    graph = texts.trace()
+    assert len(graph.constants) == 1
+    assert max(map(len, graph.payload)) < 100
 
 
 def test_calls_with_equal_arguments_share_what_is_pickled():
