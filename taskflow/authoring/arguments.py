@@ -127,7 +127,7 @@ class Taker:
             else:
                 deep.append(where)
                 given[where] = value
-        if len(deep) == 1 and (nodes := self._nodes_of(given[deep[0]])):
+        if len(deep) == 1 and (nodes := self.nodes_of(given[deep[0]])):
             given[deep.pop()] = _Row(len(slots), len(nodes))
             inputs += nodes
         if deep:
@@ -135,7 +135,7 @@ class Taker:
         payload = pickle.dumps(_arguments(given, slots), 5)
         return self._interned.setdefault(payload, payload), tuple(inputs)
 
-    def _nodes_of(self, value: Any) -> list[int]:
+    def nodes_of(self, value: Any) -> list[int]:
         """The nodes of a list of nothing but plain futures, all different; else nothing."""
         if type(value) is not list or not value or type(value[0]) is not Future:
             return []

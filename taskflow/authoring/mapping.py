@@ -134,6 +134,8 @@ class Sources:
     def _listed(self, values: list[Any]) -> Source:
         if SCALARS.issuperset(map(type, values)):
             return self._in_chunks(values)
+        if nodes := self._trace.taker.nodes_of(values):
+            return Nodes(tuple(nodes))
         try:
             futures = self._trace.taker.count_futures(values)
         except TaskflowError:

@@ -23,6 +23,7 @@ from taskflow.authoring.options import TASK_NAMES, Options, placed
 from taskflow.authoring.tracing import active_trace, refuse_plain_call
 from taskflow.authoring.where import here, shown
 from taskflow.errors import DefinitionError
+from taskflow.values import SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
@@ -124,7 +125,14 @@ class Task(Definition, Generic[P, R_co]):
         `after=[a, b]` waits for futures without taking their values; `key=fn` names the
         elements of a map by a function of their arguments.
         """
-        return self._with(changes)
+        trace = active_trace()
+        if trace is None or not SCALARS.issuperset(map(type, changes.values())):
+            return self._with(changes)
+        which = (self, *changes.items(), *map(type, changes.values()))
+        if which not in trace.copies:  # a loop asks for the same copy again and again
+            trace.copies[which] = self._with(changes)
+        copy: Task[P, R_co] = trace.copies[which]
+        return copy
 
     @overload
     def __get__(self, instance: None, owner: type) -> Task[P, R_co]: ...

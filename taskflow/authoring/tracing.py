@@ -93,6 +93,8 @@ class Trace:
         self._by_value: list[Definition] = []
         self._by_value_of: dict[int, int] = {}
         self._known_specs: dict[TaskSpec, int] = {}
+        #: What `.options()` gave in this trace, by task and options.
+        self.copies: dict[tuple[Any, ...], Any] = {}
         self.closed = False
         self._scope = 0
         self._depth = 0

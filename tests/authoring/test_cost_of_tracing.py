@@ -63,6 +63,12 @@ def listed(n: int):
 
 
 @pipeline
+def optional(n: int):
+    for number in range(n):
+        same.options(retries=2, timeout=5.0)(number)
+
+
+@pipeline
 def nested(n: int):
     return [chain(10) for _ in range(n // 10)]
 
@@ -91,6 +97,7 @@ def function_calls(shape, n):
         (tree, 6.1, 20),
         (named, 6.1, 18),
         (listed, 8.1, 24),
+        (optional, 7.1, 26),
         (nested, 9, 24),
     ],
 )

@@ -526,6 +526,34 @@ def test_calls_are_counted_by_name_in_each_pipeline():
     ]
 
 
+def test_options_of_one_call_are_not_those_of_another():
+    """Equal options in a loop share a copy; others, if only by their type, have their own."""
+
+    @pipeline
+    def optional():
+        for _ in range(2):
+            for timeout in (1, 1.0, 2):
+                give.options(timeout=timeout)(1)
+            give(1)
+
+    graph = optional.trace()
+    found = [graph.specs[spec].timeout for spec in graph.spec]
+    assert found == [1.0, 1.0, 2.0, None] * 2
+    with pytest.raises(DefinitionError, match="retries=True"):
+        pipeline(lambda: [give.options(retries=each)(1) for each in (1, True)]).trace()
+
+
+@pytest.mark.parametrize("form", [list, tuple])
+def test_a_map_over_futures_runs_over_their_values(form):
+    """Each of them is an element, also where one comes twice; beside a constant list of them."""
+
+    def body():
+        some = [give(number) for number in range(3)]
+        return give.map(form([*some, some[0]])), everything.map([7], some=some)
+
+    assert run(body) == ([0, 1, 2, 0], [((7,), {"some": [0, 1, 2]})])
+
+
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_lists_of_futures_arrive_as_lists(count):
     """Alone or beside others, by position or by name, and as what a body returns."""
