@@ -28,14 +28,10 @@ if TYPE_CHECKING:
 
 
 class Stored(NamedTuple):
-    """A value in a file (see `valuefiles`).
-
-    `crc` is that of the file, 0 if nobody knows it. Who did not just see it written has it checked.
-    """
+    """A value in a file (see `valuefiles`); who did not just see it written has it checked."""
 
     path: str
     size: int
-    crc: int = 0
     check: bool = False
 
 

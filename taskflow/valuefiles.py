@@ -1,13 +1,14 @@
-"""Files of large values: complete before they have a name, checked, mapped by those who read them.
+"""Files of large values: complete before they have a name, mapped by those who read them.
 
     magic, version     8 bytes
-    crc32              8 bytes, of all that comes after them
+    crc32              8 bytes, of all that comes after them; 0 until the file is sealed
     stream             what pickle wrote
     buffers            each at a multiple of 64 bytes
     lengths            of each buffer, of the stream, and how many buffers: 8 bytes each
 
 Numbers are little endian. The lengths come last, since a large value is pickled straight into its
-file. Nothing is flushed to the disk here: the store does that, before it commits what names a file.
+file. Who writes a file neither sums it up nor waits for the disk, either of which takes longer than
+to write it: the store has it sealed, before it commits what names it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from taskflow.crashing import reach
 from taskflow.errors import ValueDamagedError, WorkerFault
 
 if TYPE_CHECKING:
+    import io
     import pickle
 
     from typing_extensions import Buffer
@@ -33,10 +35,13 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"tfvalue\x01"
 _HEAD: Final = struct.Struct("<8sQ")
+_UNSEALED: Final = _HEAD.pack(_MAGIC, 0)
 _LENGTH: Final = struct.Struct("<Q")
 _ALIGN: Final = 64
 #: Pickle writes frames of 64 kB and a bit; what is larger is a text or bytes of the user's.
 _FRAME_BYTES: Final = 256 * 1024
+#: What is summed up at once: it is still in the processor's cache after it was read.
+_PART_BYTES: Final = 256 * 1024
 
 
 class Draft:
@@ -46,7 +51,6 @@ class Draft:
     """
 
     __slots__ = (
-        "_crc",
         "_directory",
         "_fd",
         "_parts",
@@ -76,7 +80,6 @@ class Draft:
         self.buffers: list[pickle.PickleBuffer] = []
         #: Whether the stream refers to `__main__`, which is another module in another process.
         self.names_main = False
-        self._crc = 0
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +129,6 @@ class Draft:
 
     def _put(self, data: Buffer) -> None:
         left = memoryview(data)
-        self._crc = zlib.crc32(left, self._crc)
         try:
             while left.nbytes:  # the kernel takes 2 GB at once, at most
                 left = left[os.write(self._fd, left) :]
@@ -137,7 +139,7 @@ class Draft:
         path = self._path.removesuffix(".part")
         try:
             size = os.lseek(self._fd, 0, os.SEEK_CUR)
-            os.pwrite(self._fd, _HEAD.pack(_MAGIC, self._crc), 0)
+            os.pwrite(self._fd, _UNSEALED, 0)
             reach("value written")
             os.rename(self._path, path)
             reach("value named")
@@ -145,13 +147,31 @@ class Draft:
             raise self._fault(error) from error
         os.close(self._fd)
         self._fd = -1
-        return Stored(path, size, self._crc)
+        return Stored(path, size)
 
     def _fault(self, error: OSError) -> WorkerFault:
         return WorkerFault(
             f"a large value cannot be written to {self._directory}: {error.strerror or error}; "
             "free some space there, and leave the folder of a run alone while it goes on"
         )
+
+
+def seal(path: str) -> None:
+    """Wait until a file is on the disk, with a sum that shows what becomes of it from here on."""
+    with open(path, "r+b", buffering=0) as file:
+        # A second sum would make good what was damaged after the first.
+        if file.read(_HEAD.size) == _UNSEALED:
+            os.pwrite(file.fileno(), _HEAD.pack(_MAGIC, _sum(file)), 0)
+        os.fsync(file.fileno())
+
+
+def _sum(file: io.FileIO) -> int:
+    """Of the rest of a file; read and not mapped: where a disk is bad, a map kills who looks."""
+    crc = 0
+    part = memoryview(bytearray(_PART_BYTES))
+    while count := file.readinto(part):
+        crc = zlib.crc32(part[:count], crc)
+    return crc
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -170,7 +190,7 @@ def read(stored: Stored) -> tuple[memoryview, list[memoryview]]:
         view = _mapped(stored)
         parts = _taken_apart(view)
         if stored.check and stored.path not in _checked:
-            _check(view, stored)
+            _check(view)
             _checked.add(stored.path)
         return parts
     except _DamageError as error:
@@ -189,7 +209,7 @@ def verify(stored: Stored) -> str:
     try:
         view = _mapped(stored)
         _taken_apart(view)
-        _check(view, stored)
+        _check(view)
     except _DamageError as error:
         return str(error)
     except OSError as error:
@@ -205,9 +225,9 @@ def _mapped(stored: Stored) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
 
 
-def _check(view: memoryview, stored: Stored) -> None:
-    found = zlib.crc32(view[_HEAD.size :])
-    if {found} != {stored.crc or found, _HEAD.unpack_from(view)[1]}:
+def _check(view: memoryview) -> None:
+    crc = _HEAD.unpack_from(view)[1]
+    if crc not in (0, zlib.crc32(view[_HEAD.size :])):
         raise _DamageError("its bytes are not those that were written")
 
 

@@ -51,7 +51,7 @@ def value_file(ledger, name="a.value", size=10):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(b"x" * size)
-    return Stored(path, size, 99, check=True)
+    return Stored(path, size, check=True)
 
 
 def all_kinds(stored):

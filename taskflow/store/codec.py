@@ -80,7 +80,7 @@ def _lower(value: Any, name: Callable[[Stored], str]) -> Any:
     if kind is int:
         return value if -_WIDEST <= value < _WIDEST else ["i", str(value)]
     if kind is Stored:
-        return ["s", name(value), value.size, value.crc]
+        return ["s", name(value), value.size]
     if kind is dict:
         return ["d", *[[_lower(each, name), _lower(part, name)] for each, part in value.items()]]
     if kind is range:
@@ -101,7 +101,7 @@ def _lift(data: Any, find: Callable[[str], str]) -> Any:
     mark, *rest = data
     if mark == "s":
         # Whoever reads it did not see it written: the file may have suffered since.
-        return Stored(find(rest[0]), rest[1], rest[2], check=True)
+        return Stored(find(rest[0]), rest[1], check=True)
     if mark == "u":
         return readable(rest[0])
     if mark == "i":

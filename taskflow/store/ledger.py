@@ -17,6 +17,7 @@ from taskflow.store.owners import boot
 from taskflow.store.rows import Rows, Trace
 from taskflow.store.shared import SHIFT, refuse_lost
 from taskflow.store.sqltext import statements
+from taskflow.valuefiles import seal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -194,7 +195,7 @@ class SqliteLedger:
         """Put files on the disk that are not there yet, then the lists that have their names."""
         new = set(paths) - self._synced
         for path in new:
-            sync(path)
+            seal(path)
         for folder in {os.path.dirname(path) for path in new}:
             sync(folder)
         if new and not self._synced:

@@ -506,7 +506,7 @@ def test_the_last_runs_and_the_last_days_are_kept(store):
     for age in (40, 35, 31, 1):
         ledger = begun(store, f"run-{age}", created=NOON - age * DAY)
         files[age] = value_file(ledger).path
-        ledger.write([outcome(value=Stored(files[age], 10, 0, check=True))])
+        ledger.write([outcome(value=Stored(files[age], 10, check=True))])
         ledger.end("succeeded", seconds=1.0, counts={})
     begun(store, "train-1", pipeline="train", created=0.0).end("failed", seconds=1.0, counts={})
     removed = store.gc(Retention(runs=2, days=30), NOON)

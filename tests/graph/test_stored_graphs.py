@@ -133,8 +133,8 @@ def test_all_kinds_of_references_and_values_come_back():
     number = graph.add(GATHER, -1, -1, 1, -1, b"a", ())
     path = (("item", "a"), ("item", -3), ("field", "name"))
     graph.add(TASK, -1, -1, 1, -1, b"b", (number, Link(number, path, "outcome"), Const(0)))
-    graph.constants += [b"small", Stored("/values/1", 10, 77)]
-    chunks = Chunk(b"I\x01.", whole=True), Chunk(Stored("/values/2", 9, 5), whole=False)
+    graph.constants += [b"small", Stored("/values/1", 10)]
+    chunks = Chunk(b"I\x01.", whole=True), Chunk(Stored("/values/2", 9, check=True), whole=False)
     graph.maps[number] = MapSpec(
         (
             Listed((*(Piece(chunk, 1, 2) for chunk in chunks), Piece(range(9, 1, -2), 1, 3)), 7),
