@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.events import RunEnded, apart, as_plain
 from taskflow.secret import MASK
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from taskflow.events import Event
     from taskflow.secret import Redactor
+
+
+# Not `json.dumps`, which makes an encoder for each line.
+_encoded: Final = json.JSONEncoder(default=repr, allow_nan=False).encode
 
 
 class JsonProgress:
@@ -30,12 +34,12 @@ class JsonProgress:
         self._last: RunEnded | None = None
 
     def notice(self, events: Sequence[Event]) -> None:
+        now = round(self._clock(), 3)
         for event in apart(events):
             if isinstance(event, RunEnded):
                 self._last = event
             else:
-                told = {"time": round(self._clock(), 3), **as_plain(event)}
-                self._stream.write(f"{as_json(told)}\n")
+                self._stream.write(f"{as_json({'time': now, **as_plain(event)})}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -53,7 +57,7 @@ class JsonProgress:
 def as_json(value: Any) -> str:
     """The value as standard JSON in one line; what JSON does not know appears as its repr."""
     try:
-        return json.dumps(value, default=repr, allow_nan=False)
+        return _encoded(value)
     except (TypeError, ValueError, RecursionError):  # keys of other types, NaN, cycles
         return json.dumps(_known(value))
 
