@@ -23,7 +23,7 @@ QUERIES = ["glass light", "moon water", "salt", "bread flour", "bird sound"]
 
 @resource
 def database(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection, opened once in each worker and closed when the worker ends."""
+    """A connection, opened once in each worker and closed when the run ends."""
     print("opening a connection")
     connection = sqlite3.connect(path)
     yield connection

@@ -10,6 +10,7 @@ from taskflow.engine.caching import Caching
 from taskflow.engine.journal import Recording
 from taskflow.engine.recall import CODE, Recall
 from taskflow.errors import RunOwnedError, StoreError
+from taskflow.executors import warm
 from taskflow.graph import stored
 from taskflow.listening import say
 from taskflow.pickled import shown
@@ -116,6 +117,7 @@ class Keeper:
             reasons = self._reasons() if self.recall is not None else None
             self.ledger.end(state, seconds=took, counts=counts, reasons=reasons, **more)
         except StoreError as error:
+            warm.end_all()  # for the store they are workers of this run, which its resume ends
             with suppress(StoreError):
                 self.ledger.close()
             return error

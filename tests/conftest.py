@@ -31,6 +31,15 @@ def _stores_are_closed():
         store.close_all()
 
 
+@pytest.fixture(autouse=True)
+def _workers_are_ended():
+    """Workers without work wait for the next run of their process, which is another test's."""
+    yield
+    warm = sys.modules.get("taskflow.executors.warm")
+    if warm is not None:
+        warm.end_all()
+
+
 def pytest_configure(config):
     """Search less where not all tests are asked for (`-m ""`)."""
     if config.option.markexpr:

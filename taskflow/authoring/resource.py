@@ -1,4 +1,4 @@
-"""`@resource`: what tasks share in a worker, made at first use and closed when the worker ends."""
+"""`@resource`: what tasks share in a worker, made at first use and closed when the run ends."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def resource(fn: Any = None, /, *, per: str = "process") -> Any:
         @resource
         def db():
             with connect() as connection:
-                yield connection        # what follows runs when the worker ends
+                yield connection        # what follows runs when the run ends
 
         @task
         def count(table: str) -> int:

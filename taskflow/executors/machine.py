@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from taskflow.errors import ExecutorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: File descriptors that one worker takes in the engine, most of them loky's.
 WORKER_FILES: Final = 16
@@ -25,6 +25,13 @@ THREAD_CAPS: Final = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+)
+
+_LIMITS: Final = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+#: Lines of Linux's `/proc/self/status` that children have in common with their parent.
+_INHERITED: Final = (
+    *("Umask:", "Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp:"),
+    *("Cpus_allowed:", "Mems_allowed:"),
 )
 
 
@@ -92,6 +99,21 @@ def tame_loky() -> None:
         # the run, which has to be told first that the program ends.
         threading._register_atexit(process_executor._python_exit)  # type: ignore[attr-defined] # noqa: SLF001 - as loky does
         process_executor.process_pool_executor_at_exit = True
+
+
+def limits() -> list[tuple[int, int]]:
+    """The resource limits of this process."""
+    return [resource.getrlimit(each) for each in _LIMITS]
+
+
+def heritage(env: Mapping[str, str]) -> tuple[object, ...]:
+    """What a process takes over that is started now, with these variables in its environment."""
+    try:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+            status = [line for line in file if line.startswith(_INHERITED)]
+    except OSError:
+        status = []
+    return {**os.environ, **env}, limits(), status
 
 
 def started_at(pid: int) -> int:

@@ -159,6 +159,10 @@ class Outbox:
         if at < end:
             yield _decoded(data[at - start :]), 0, ""
 
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._log.close()
+
     def is_logged(self, *fds: int) -> bool:
         """Whether these file descriptors are the log."""
         log = os.fstat(self._log.fileno())

@@ -9,6 +9,8 @@
 One slot, one process: a death, a timeout or a cancel concerns exactly one slot, and what it was
 running is known. (loky's shared pool fails every pending future when one worker dies.)
 
+Workers outlive their run, if they have nothing left to do and nothing left over: see `warm`.
+
 Async tasks, and those that ask for threads, have a wide slot each: one more process, started when
 it is first given something, which runs many bodies side by side.
 """
@@ -22,9 +24,10 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from taskflow.executors.machine import check_files, cores, tame_loky
-from taskflow.executors.outbox import CLOSE_SECONDS
+from taskflow.executors import snapshot, warm
+from taskflow.executors.machine import check_files, cores, tame_loky, thread_caps
 from taskflow.executors.slots import Slot
+from taskflow.executors.snapshot import Loaded
 from taskflow.interfaces import Lane
 
 if TYPE_CHECKING:
@@ -58,7 +61,10 @@ class ProcessExecutor:
         self._waker: socket.socket | None = None  # from the start to the end
 
     def start(self, setup: Setup) -> None:
-        """Start the first worker; the others start when they are given something to do."""
+        """Start the first worker; the others start when they are given something to do.
+
+        Those that an earlier run of this process has left start at once.
+        """
         check_files(self.workers)
         self._selector = selectors.DefaultSelector()
         # Sockets and not a pipe: once closed they are no numbers that something else may get.
@@ -69,8 +75,13 @@ class ProcessExecutor:
         for folder in ("values", "logs"):
             os.makedirs(os.path.join(setup.run_dir, folder), exist_ok=True)
         tame_loky()
+        self._loaded = Loaded(snapshot.read(setup.snapshot), setup.paths)
+        kept = warm.take(self.workers, thread_caps(self.workers), self._loaded)
         lanes = [lane for lane in self.lanes for _ in range(lane.slots)]
-        self._slots = [Slot(number, lane, setup, self) for number, lane in enumerate(lanes)]
+        self._slots = [
+            Slot(number, lane, setup, self, kept.pop() if kept and not lane.crowd else None)
+            for number, lane in enumerate(lanes)
+        ]
         self._slots[0].start()
 
     def submit(self, slot: int, batch: Batch) -> None:
@@ -133,15 +144,14 @@ class ProcessExecutor:
             self._selector.unregister(slot.link.sock)
 
     def stop(self) -> None:
-        """End all workers and free everything; those that hold something may close it first."""
+        """Free everything; workers close what bodies have opened, then serve others or end."""
         if self._waker is None:
             return
-        leaving = [slot for slot in self._slots if slot.hang_up()]
-        until = time.monotonic() + CLOSE_SECONDS
-        for slot in leaving:
-            slot.see_off(until)
-        for slot in self._slots:
-            slot.close()
+        began = time.monotonic()
+        for slot in [slot for slot in self._slots if slot.release()]:
+            slot.see_off(began)
+        given_away = [slot.close(self._loaded) for slot in self._slots]
+        warm.park([process for process in given_away if process], most=self.workers)
         self._selector.close()
         self._woken.close()
         self._waker.close()

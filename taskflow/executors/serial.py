@@ -62,12 +62,14 @@ class SerialWorker:
         self.records = RecordHandler(self._logged)
         self._pid = os.getpid()
         self._busy = threading.Event()
+        self._over = threading.Event()
 
     def serve(self) -> None:
         """Run batches until the engine closes the connection."""
         self._outbox.send("hello", self._pid)
         reach("hello said")
-        threading.Thread(target=self._flush_now_and_then, daemon=True).start()
+        flusher = threading.Thread(target=self._flush_now_and_then, daemon=True)
+        flusher.start()
         while (message := self._next()) is not None:
             number, calls, codes, blobs = pickle.loads(message)
             made = [Call._make(each) if type(each) is tuple else each for each in calls]
@@ -79,6 +81,9 @@ class SerialWorker:
                 self._busy.clear()
                 self._outbox.flush()
                 reach("outcomes sent")
+        self._over.set()
+        self._busy.set()
+        flusher.join()
 
     def _next(self) -> bytes | None:
         return self._early.popleft() if self._early else self._link.receive()
@@ -125,7 +130,8 @@ class SerialWorker:
         looked = 0.0
         while True:
             self._busy.wait()
-            time.sleep(FLUSH_SECONDS)
+            if self._over.wait(FLUSH_SECONDS):
+                return
             if self._outbox.is_waiting and self._outbox.is_late:
                 self._outbox.flush()
             if time.perf_counter() - self._runner.began > STUCK_SECONDS:

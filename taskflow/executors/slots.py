@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing.process
 import os
 import pickle
 import select
-import signal
-import socket
 import sys
 import time
-import weakref
 from collections import Counter
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from taskflow.call import (
@@ -32,21 +27,26 @@ from taskflow.call import (
     bodies_in,
 )
 from taskflow.errors import ExecutorError
-from taskflow.executors import worker
 from taskflow.executors.deaths import cause_of_death, last_words, oom_kills
 from taskflow.executors.machine import started_at, thread_caps
-from taskflow.executors.wire import KEPT, WITHDRAWN, EngineLink, EngineTokens
+from taskflow.executors.outbox import CLOSE_SECONDS
+from taskflow.executors.process import Process, nobody_waits
+from taskflow.executors.wire import KEPT, WITHDRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taskflow.call import Setup
+    from taskflow.executors.snapshot import Loaded
+    from taskflow.executors.wire import EngineLink
     from taskflow.interfaces import Lane
 
 #: Workers of a slot that die in a row before they can say hello; then the executor gives up.
 START_TRIES: Final = 3
 #: Between the end of a worker's connection and its death.
 DYING_SECONDS: Final = 0.05
+#: What a worker is given at the end of a run whose bodies have opened nothing.
+FREE_SECONDS: Final = 1.0
 #: Bytes of a dead worker's output that its report keeps.
 TAIL_BYTES: Final = 16 * 1024
 
@@ -67,18 +67,26 @@ class Owner(Protocol):
 
 
 class Slot:
-    """One worker process at a time, and the ends of its pipes."""
+    """One worker process at a time, which serves this run."""
 
-    def __init__(self, number: int, lane: Lane, setup: Setup, owner: Owner) -> None:
+    def __init__(
+        self, number: int, lane: Lane, setup: Setup, owner: Owner, process: Process | None = None
+    ) -> None:
         self.number = number
         self._lane = lane
         self._setup = setup
         self._owner = owner
         self._log = os.path.join(setup.run_dir, "logs", f"slot-{number}.log")
         self._deaths_at_start = 0
-        self._future: Any = None  # there is one as long as there is a worker
+        #: The worker: not started yet, or one that has served other runs before.
+        self.process = process or Process()
+        self._serves = False  # whether it knows of this run
         self.pid = 0
-        self.tokens = EngineTokens()
+
+    @property
+    def link(self) -> EngineLink:
+        """The connection of the worker."""
+        return self.process.link
 
     @property
     def _bodies(self) -> int:
@@ -96,47 +104,27 @@ class Slot:
         self._stubborn: set[tuple[int, int]] = set()  # bodies that do not stop when asked to
         self._returned: Counter[int] = Counter()  # units by batch that were given back
         self._holds = False  # whether its bodies have opened something that is to be closed
+        self._strays: tuple[str, ...] | None = None  # what it has loaded; None while it serves
         self._oom_kills = oom_kills()
 
     def start(self) -> None:
-        """Start a worker; what is submitted meanwhile waits in the socket."""
-        from loky.process_executor import ProcessPoolExecutor
-
+        """Have a worker serve this run; what is submitted meanwhile waits in the socket."""
         self._begin_anew()
-        mine, theirs = socket.socketpair()
-        life, self._life = os.pipe()
-        self.link = EngineLink(mine)
-        ends = (
-            Connection(theirs.detach()),
-            Connection(os.dup(self.tokens.reader), writable=False),
-            Connection(life, writable=False),
-        )
+        if self.process.has_started and (self.process.is_dead or self.process.is_zombie):
+            self.process.end(wait=False)
+            self.process = Process()
         with contextlib.suppress(OSError):
             os.remove(self._log)
-        try:
-            self._pool = ProcessPoolExecutor(
-                max_workers=1,
-                timeout=None,
-                initializer=worker.begin,
-                initargs=ends,
-                env=thread_caps(max(self._owner.workers, self._bodies)),
-            )
-            with _without_ctrl_c():
-                self._future = self._pool.submit(worker.serve, self._setup, self._log, self._lane)
-        except BaseException:
-            mine.close()
-            os.close(self._life)
-            raise
-        finally:
-            for end in ends:
-                end.close()
-        self._future.add_done_callback(lambda _: self._owner.wake())
+        if not self.process.has_started:
+            self.process.start(thread_caps(max(self._owner.workers, self._bodies)))
+        self.process.on_death = self._owner.wake
+        self.process.serve(self._setup, self._log, self._lane)
+        self._serves = True
         self._owner.watch(self, writing=False)
-        _started.add(self)
 
     def submit(self, batch: Batch) -> None:
         """Grant the tokens of a batch and send it, to a new worker if there is none."""
-        if self._future is None:
+        if not self._serves:
             try:
                 self.start()
             except OSError as error:
@@ -144,7 +132,7 @@ class Slot:
         units = bodies_in(batch)
         self._open += units
         if not self._lane.crowd:
-            self.tokens.grant(batch.id, units)
+            self.process.tokens.grant(batch.id, units)
         calls = [tuple(call) if isinstance(call, Call) else call for call in batch.calls]
         self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
         if self.link.pending:
@@ -162,11 +150,11 @@ class Slot:
     @property
     def capacity(self) -> int:
         """How many calls can be queued here at most."""
-        return self._lane.width if self._lane.crowd else self.tokens.capacity
+        return self._lane.width if self._lane.crowd else self.process.tokens.capacity
 
     def withdraw(self) -> dict[int, int]:
         """Take back what the worker has not claimed, and what it has given back."""
-        taken = self.tokens.withdraw()
+        taken = self.process.tokens.withdraw()
         if self._returned:
             taken.update(self._returned)
             self._returned.clear()
@@ -188,7 +176,7 @@ class Slot:
             self._owner.unwatch(self)
             if not self._is_dying():
                 self._hung_up = True
-                self._kill_group()  # it closed its own end: nothing more can come from it
+                self.process.kill()  # it closed its own end: nothing more can come from it
         return [report for message in messages for report in self._reports(message)]
 
     def _reports(self, message: bytes) -> list[Report]:
@@ -230,19 +218,22 @@ class Slot:
         if kind == "holds":
             self._holds = True
             return None
-        self.pid = rest[0]
+        if kind == "free":
+            self._strays = rest[0]
+            return None
+        self.pid = self.process.pid = rest[0]
         self._deaths_at_start = 0
         return Hello(self.number, self.pid, started_at(self.pid))
 
     @property
     def is_dead(self) -> bool:
-        """Whether the worker has died: its one long call has come back."""
-        return self._future is not None and self._future.done()
+        """Whether the worker has died."""
+        return self._serves and self.process.is_dead
 
     def _is_dying(self) -> bool:
         """Whether the worker ends; the kernel closes its files a moment before it is dead."""
         until = time.monotonic() + DYING_SECONDS
-        while not self.is_dead and self.pid and not _is_zombie(self.pid):
+        while not self.is_dead and self.pid and not self.process.is_zombie:
             if time.monotonic() > until:
                 return False
             time.sleep(0.001)
@@ -251,36 +242,25 @@ class Slot:
     def kill(self) -> None:
         """Kill the worker's process group; `Slot.bury` reports it."""
         self._killed = True
-        self._kill_group()
-
-    def _kill_group(self) -> None:
-        if self.pid:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        else:
-            self._pool.shutdown(wait=False, kill_workers=True)
+        self.process.kill()
 
     def bury(self) -> Lost:
         """Report the death of the worker; the next batch starts another."""
-        error = self._future.exception() if self._future.done() else None
-        cause = cause_of_death(error, oom=oom_kills() > self._oom_kills, disconnected=self._hung_up)
+        oom = oom_kills() > self._oom_kills
+        cause = cause_of_death(self.process.error, oom=oom, disconnected=self._hung_up)
         if not self.pid:
             # One that was killed says nothing about whether the next one can start.
             self._deaths_at_start += not cause.startswith("SIG")
-        elif not self._killed:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # subprocesses the task left behind
         tail = self._tail()
         stubborn = frozenset(self._stubborn)
-        unclaimed = dict(self.tokens.withdraw() + self._returned)
+        unclaimed = dict(self.process.tokens.withdraw() + self._returned)
         lost = Lost(self.number, cause, tail, unclaimed, self._killed, stubborn)
-        self._free()
+        self._replace()
         if self._deaths_at_start >= START_TRIES:
             raise ExecutorError(
                 f"a worker process cannot start ({cause}), tried {START_TRIES} times"
                 + (f"; its last words:\n{tail}" if tail else "")
             )
-        self.tokens = EngineTokens()
         return lost
 
     def _tail(self) -> str:
@@ -293,33 +273,23 @@ class Slot:
             unsent = ""
         return last_words(self._said + unsent)
 
-    def _free(self, *, wait: bool = False) -> None:
+    def _replace(self) -> None:
         self._owner.unwatch(self)
-        self._pool.shutdown(wait=wait, kill_workers=True)
-        self.link.sock.close()
-        self.tokens.close()
-        os.close(self._life)
-        self._future = None
+        self.process.end(wait=False)  # with subprocesses that the task left behind
+        self.process = Process()
+        self._serves = False
 
-    def let_go(self) -> None:
-        """Close the ends of this slot in a fork of its process, which has no part in the run."""
-        if self._future is not None:
-            os.close(self._life)
-            self.link.sock.close()
-            # At its end it would wait for these as for children of its own, and cannot.
-            ours = self._pool._processes or {}  # noqa: SLF001 - loky says it nowhere else
-            multiprocessing.process._children.difference_update(ours.values())  # type: ignore[attr-defined] # noqa: SLF001
-
-    def hang_up(self) -> bool:
-        """Let an idle worker close what it holds; whether there is such a one."""
-        if self._future is None or not self._holds or self._open or self.is_dead:
+    def release(self) -> bool:
+        """Tell an idle worker that the run is over; whether its answer is worth waiting for."""
+        if not self._serves or self._open or self._killed or self.is_dead:
             return False
-        with contextlib.suppress(OSError):  # it has just died
-            self.link.sock.shutdown(socket.SHUT_WR)
+        if self._lane.crowd and not self._holds:
+            return False
+        self.process.release()
         return True
 
-    def see_off(self, until: float) -> None:
-        """Wait for a worker that was hung up on; what it still says goes to standard error."""
+    def see_off(self, began: float) -> None:
+        """Wait until a worker has let go of the run; what it still says goes to standard error."""
         while True:
             is_over = self.is_dead  # asked before: all that it has ever said can be read then
             messages, is_open = self.link.receive()
@@ -327,55 +297,35 @@ class Slot:
                 for report in self._reports(message):
                     if isinstance(report, Output):
                         sys.stderr.write(report.text)
-            if is_over or not is_open:
+            if is_over or not is_open or self.is_free:
                 return
-            left = until - time.monotonic()
+            patience = CLOSE_SECONDS if self._holds else FREE_SECONDS
+            left = began + patience - time.monotonic()
             if left <= 0:
-                sys.stderr.write(
-                    f"taskflow: what tasks had opened in worker {self.number} was not closed in "
-                    "time; the worker is killed\n"
-                )
-                return
+                break
             select.select([self.link.sock], [], [], min(left, 0.1))
+        if self._holds:
+            sys.stderr.write(
+                f"taskflow: what tasks had opened in worker {self.number} was not closed in "
+                "time; the worker is killed\n"
+            )
 
-    def close(self) -> None:
-        """End the worker and free everything, for good."""
-        if self._future is None:
-            self.tokens.close()
-            return
-        self._kill_group()
-        # Joins loky's threads, so that nothing of this run is left when the next one starts.
-        self._free(wait=True)
+    @property
+    def is_free(self) -> bool:
+        """Whether there is a worker that can serve another run."""
+        return self.process.has_started and (not self._serves or self._strays is not None)
 
-
-def _is_zombie(pid: int) -> bool:
-    """Whether a child is dead, without taking its exit code away from loky."""
-    if not hasattr(os, "waitid"):
-        return False
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
-
-
-@contextlib.contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Processes that are started meanwhile do not see Ctrl-C until they say how to take it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-# Slots with a worker, for a fork of this process: it must not hold their life pipes open.
-_started: weakref.WeakSet[Slot] = weakref.WeakSet()
-
-
-def _let_go_after_fork() -> None:
-    for slot in list(_started):
-        slot.let_go()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go_after_fork)
+    def close(self, loaded: Loaded) -> Process | None:
+        """Free everything, for good, and give away a free worker; one that is not is ended."""
+        if self.process.has_started:
+            self._owner.unwatch(self)
+        if not self.is_free:
+            # Joins loky's threads, so that nothing of this run is left when the next one starts.
+            self.process.end(wait=True)
+            return None
+        self.process.on_death = nobody_waits
+        if self._serves:
+            self.process.loaded = loaded._replace(
+                others=self._strays or (), since=self.process.since
+            )
+        return self.process

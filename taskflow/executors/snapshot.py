@@ -28,6 +28,32 @@ class Source(NamedTuple):
     is_package: bool
 
 
+class Loaded(NamedTuple):
+    """Code that a process may have loaded, or may have to load."""
+
+    sources: dict[str, Source]
+    #: Where modules are looked for that are not in the snapshot.
+    search: tuple[str, ...]
+    #: Files of modules that were found there, outside of any library, since a time.
+    others: tuple[str, ...] = ()
+    since: float = 0.0
+
+    def is_part_of(self, needed: Loaded) -> bool:
+        """Whether a process with this code loaded can go on with the code that is needed."""
+        return (
+            self.search == needed.search
+            and all(needed.sources.get(name) == source for name, source in self.sources.items())
+            and not any(_has_changed(path, self.since) for path in self.others)
+        )
+
+
+def _has_changed(path: str, since: float) -> bool:
+    try:
+        return os.stat(path).st_ctime >= since
+    except OSError:
+        return True
+
+
 class SnapshotFinder:
     """Finds the modules of a snapshot; an entry of `sys.meta_path`."""
 
@@ -80,17 +106,23 @@ class SnapshotLoader(SourceFileLoader):
 def install(path: str, search: Sequence[str]) -> None:
     """Serve imports from the snapshot in the file `path`, then from `search`."""
     sys.path[:] = [*search, *(entry for entry in sys.path if entry not in search)]
-    if not path:
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, SnapshotFinder)]
+    sources = read(path)
+    if not sources:
         return
-    with open(path, "rb") as file:
-        sources: dict[str, Source] = {
-            name: Source(*fields) for name, fields in pickle.load(file).items()
-        }
     sys.meta_path.insert(0, SnapshotFinder(sources))
     for source in sources.values():
         lines = source.text.decode("utf-8", "replace").splitlines(keepends=True)
         # Without a time of change linecache never looks at the file again.
         linecache.cache[source.path] = (len(source.text), None, lines, source.path)
+
+
+def read(path: str) -> dict[str, Source]:
+    """The sources in the file `path`, by module; none without a file."""
+    if not path:
+        return {}
+    with open(path, "rb") as file:
+        return {name: Source(*fields) for name, fields in pickle.load(file).items()}
 
 
 def write(path: str, sources: dict[str, Source]) -> None:

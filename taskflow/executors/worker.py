@@ -1,4 +1,4 @@
-"""The worker's side of a slot: one long call that serves the slot's own connection.
+"""The worker's side of a slot: one long call that serves the slot's own connection, run by run.
 
 The worker leads a process group of its own, so that it and the subprocesses of its task can be
 ended together, and so that Ctrl-C in the terminal reaches the engine alone. It holds the reading
@@ -12,17 +12,21 @@ import contextlib
 import errno
 import faulthandler
 import fcntl
+import gc
 import logging
 import os
+import pickle
 import select
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow import resources
 from taskflow.executors import snapshot
 from taskflow.executors.deaths import HUNG_UP
+from taskflow.executors.fitness import Fitness
 from taskflow.executors.outbox import Outbox
 from taskflow.executors.serial import SerialWorker
 from taskflow.executors.wire import WorkerLink, WorkerTokens
@@ -32,6 +36,11 @@ if TYPE_CHECKING:
 
     from taskflow.call import Setup
     from taskflow.interfaces import Lane
+
+#: What the engine says when a run is over.
+OVER: Final = b""
+#: A worker that is free for so long has time to tidy up.
+IDLE_SECONDS: Final = 0.1
 
 # The ends that the process was started with; see `begin`.
 _ends: list[Any] = []
@@ -56,7 +65,12 @@ def die_with_engine(life: int) -> None:
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
     else:
         threading.Thread(target=_watch, args=(life,), daemon=True).start()
-    if select.select([life], [], [], 0)[0]:  # it was closed before the kernel watched it
+    _end_if_alone(life)  # it was closed before the kernel watched it
+
+
+def _end_if_alone(life: int) -> None:
+    """End this process group if the engine is gone, and the kernel may not have seen to it."""
+    if select.select([life], [], [], 0)[0]:
         os.killpg(0, signal.SIGKILL)
 
 
@@ -65,18 +79,51 @@ def _watch(life: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def serve(setup: Setup, log: str, lane: Lane) -> None:
-    """Run batches until the engine closes the connection; then close what bodies have opened."""
+class RunLink(WorkerLink):
+    """The engine's words in one run: they end with it."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        #: Whether the engine said so, and has not simply gone.
+        self.is_over = False
+
+    def receive(self) -> bytes | None:
+        message = super().receive()
+        self.is_over = message == OVER
+        return None if self.is_over else message
+
+
+def serve() -> None:
+    """Serve one run after another, until the engine hangs up or something is left of a run."""
+    connection, _, life = _ends
+    link = WorkerLink(connection.fileno())
+    before = Fitness()
+    while (message := link.receive()) is not None:
+        is_over = _serve_run(*pickle.loads(message))
+        if not is_over or not before.is_kept():
+            break
+        _end_if_alone(life.fileno())
+        redirect(os.devnull)
+        link.send(pickle.dumps(("free", tuple(before.strays())), 5))
+        _tidy_while_idle(link)
+    connection.close()  # so the engine knows that all is closed
+
+
+def _serve_run(setup: Setup, log: str, lane: Lane) -> bool:
+    """Run batches until the run is over, close what bodies have opened; whether it was said."""
     connection, tokens, _ = _ends
     redirect(log)
     sys.argv[:] = setup.argv or sys.argv
     with contextlib.suppress(OSError):
         os.chdir(setup.cwd or ".")
     snapshot.install(setup.snapshot, setup.paths)
-    link = WorkerLink(connection.fileno())
+    link = RunLink(connection.fileno())
     outbox = Outbox(link, log)
+    with warnings.catch_warnings():
+        pass  # at its end Python forgets what was warned of: each run is to hear of it
     resources.home = setup.run_id
     resources.on_first_open = lambda: outbox.send("holds")
+    root = logging.getLogger()
     try:
         if lane.crowd:
             from taskflow.executors.wide import WideWorker
@@ -85,16 +132,29 @@ def serve(setup: Setup, log: str, lane: Lane) -> None:
         else:
             tokens_end = WorkerTokens(tokens.fileno())
             worker = SerialWorker(setup, link, tokens_end, outbox, lambda: redirect(log))
-        logging.basicConfig(handlers=[worker.records], level=setup.log_level)
+        level = root.level
+        root.addHandler(worker.records)
+        root.setLevel(setup.log_level)
         worker.serve()
     except OSError as error:
         if error.errno == errno.EBADF:  # a task has closed what was not its own
             os._exit(HUNG_UP)
         raise
     resources.close(setup.run_id)
-    sys.stdout.flush()
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # a task has closed it
+        sys.stdout.flush()
     worker.send_output()
-    connection.close()  # so the engine knows that all is closed
+    outbox.close()
+    root.removeHandler(worker.records)
+    if root.level == setup.log_level:  # else a task has set it, and that is seen
+        root.setLevel(level)
+    return link.is_over
+
+
+def _tidy_while_idle(link: WorkerLink) -> None:
+    """Free what the last run has left in circles, unless the next one is there already."""
+    if not select.select([link.fd], [], [], IDLE_SECONDS)[0]:
+        gc.collect()
 
 
 def redirect(log: str) -> None:

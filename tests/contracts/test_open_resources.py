@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -117,8 +118,8 @@ def test_what_is_said_at_the_end_is_told_also_when_the_worker_is_gone_by_then(tm
 
     assert driver.value(_use(shaky)) == ["there"]
     slot = executor._slots[0]
-    assert slot.hang_up()
-    slot._future.result()
-    slot.see_off(time.monotonic() + 60)
+    slot.link.sock.shutdown(socket.SHUT_WR)
+    slot.process._future.result()
+    slot.see_off(time.monotonic())
     executor.stop()
     assert "lost at last" in capfd.readouterr().err

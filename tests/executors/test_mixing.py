@@ -119,7 +119,7 @@ def test_ctrl_c_does_not_reach_a_worker_that_starts(tmp_path):
         "executor = ProcessExecutor(1)\n"
         f"executor.start(Setup('run', {str(tmp_path)!r}))\n"
         "(slot, *_) = executor._slots\n"
-        "os.kill(next(iter(slot._pool._processes)), signal.SIGINT)\n"
+        "os.kill(next(iter(slot.process._pool._processes)), signal.SIGINT)\n"
         "while not slot.pid:\n"
         "    assert {type(said).__name__ for said in executor.wait(None)} <= {'Hello'}\n"
         "executor.stop()\n"

@@ -1,4 +1,4 @@
-"""`@resource` in whole programs: one for each worker, closed when the worker ends."""
+"""`@resource` in whole programs: one for each worker, closed when the run ends."""
 
 from __future__ import annotations
 
