@@ -15,7 +15,6 @@ Standard library only: every worker process imports this.
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -216,7 +215,8 @@ class Setup:
     argv: tuple[str, ...] = ()
     scheduled_time: datetime | None = None
     data_interval: tuple[datetime, datetime] | None = None
-    log_level: int = logging.WARNING
+    #: that of the root logger; 30 is `logging.WARNING`
+    log_level: int = 30
     #: whether the run is kept in a store
     kept: bool = False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
     from datetime import datetime
 
@@ -133,6 +133,8 @@ class Current:
     @property
     def logger(self) -> logging.Logger:
         """A logger whose records from INFO up are shown with the task's output."""
+        import logging  # here: `import taskflow` does without it
+
         logger = logging.getLogger("taskflow.task")
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)

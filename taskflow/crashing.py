@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 from typing import Final, NamedTuple
 
 from taskflow.errors import DefinitionError
@@ -55,12 +54,14 @@ class _Crash(NamedTuple):
 
     point: str
     nth: int
-    signal: signal.Signals
+    signal: int
 
 
 def _wanted(text: str) -> _Crash | None:
     if not text:
         return None
+    import signal  # here: most processes are not to die
+
     point, _, rest = text.partition(":")
     nth, _, name = rest.partition(":")
     try:

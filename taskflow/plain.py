@@ -5,22 +5,22 @@ Help shows a default so, `--json` the parameters of a run, a history what a run 
 
 from __future__ import annotations
 
-import json
 import reprlib
 import sys
 from collections import abc
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from enum import Enum
-from pathlib import PurePath
 from typing import Any, Final
-from uuid import UUID
 
 #: Elements and letters of a value that are told; of a larger one only the beginning is shown.
 LARGEST: Final = 10_000
-_KNOWN: Final = (date, time, timedelta, Decimal, UUID, PurePath)
+#: Types whose text is read back. Who has a value has its module: none is loaded for them.
+_KNOWN: Final = (
+    *(("datetime", "date"), ("datetime", "time"), ("datetime", "timedelta")),
+    *(("decimal", "Decimal"), ("uuid", "UUID"), ("pathlib", "PurePath")),
+)
 _SIZED: Final = (str, bytes, list, tuple, set, frozenset, dict)
 _UNITS: Final = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 _short: Final = reprlib.Repr()
@@ -38,6 +38,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     if isinstance(value, (list, tuple, abc.Set, abc.Mapping)) or fields_of(value) is not None:
+        import json  # here: `import taskflow` does without it
+
         with suppress(TypeError, ValueError, RecursionError):
             return json.dumps(plain(value), ensure_ascii=False)
     try:
@@ -74,7 +76,7 @@ class _Plainly:
             return value.name
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        if isinstance(value, (*_KNOWN, bytes)):
+        if isinstance(value, bytes) or _is_known(value):
             return text_of(value)
         parts = value if isinstance(value, abc.Mapping) else fields_of(value)
         if parts is not None:
@@ -86,7 +88,12 @@ class _Plainly:
 
 def in_short(value: Any) -> str:
     """A value in one line, for people: dates, durations and choices as they are typed."""
-    return text_of(value) if isinstance(value, (Enum, *_KNOWN)) else safe_repr(value)
+    return text_of(value) if isinstance(value, Enum) or _is_known(value) else safe_repr(value)
+
+
+def _is_known(value: Any) -> bool:
+    loaded = [(sys.modules[module], name) for module, name in _KNOWN if module in sys.modules]
+    return isinstance(value, tuple([getattr(module, name) for module, name in loaded]))
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -135,6 +134,8 @@ WAITING: Final = frozenset({"result", "compute", "wait", "done"})
 
 def near(name: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
     """`; did you mean ...?` if some known name is close; two, if both may well be meant."""
+    import difflib  # here: only who has made a mistake needs it
+
     names = list(known)
     close = difflib.get_close_matches(name, names, 2, 0.75)
     close = close or difflib.get_close_matches(name, names, 1)

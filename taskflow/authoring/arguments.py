@@ -12,7 +12,6 @@ import io
 import pickle
 import sys
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from taskflow.authoring.future import Future, Handle, MapFuture, OutcomeFuture, unwrapped
@@ -221,6 +220,8 @@ class Taker:
         size = len(data) + sum(buffer.raw().nbytes for buffer in buffers)
         if self._holes or size < CONSTANT_BYTES:
             return None
+        from hashlib import blake2b  # here: it loads OpenSSL, and few arguments are large
+
         digest = blake2b(data, digest_size=20)
         for buffer in buffers:
             digest.update(buffer.raw())

@@ -33,7 +33,7 @@ _RETRY_WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Options:
     """The options of a task, checked; the words are those of `@task` and `.options()`."""
 
@@ -188,7 +188,7 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PipelineOptions(Options):
     """The options of a pipeline, checked; the words are those of `@pipeline` and `.options()`."""
 

@@ -19,7 +19,6 @@ write it down.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskflow.draw.words import FORMATS, THEMES, DrawError, Facts
@@ -77,6 +76,8 @@ def to_mermaid(graph: Graph, facts: Facts | None = None) -> str:
 
 def render(graph: Graph, path: str | PathLike[str], theme: str = "auto") -> None:
     """Write a graph to a file: .svg, .mmd and .md (Mermaid), .dot; `dot` makes .png and .pdf."""
+    from pathlib import Path  # here: `import taskflow` does without it
+
     suffix = Path(path).suffix[1:].lower()
     if suffix not in FORMATS:
         known = ", ".join(f".{each}" for each in FORMATS)
