@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from collections import defaultdict
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.events import SUCCEEDED, TASK_STATES
 from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
+from taskflow.store.bulk import insert, quick
 from taskflow.store.codec import encode, pack, storable
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import COUNTED, SHIFT
-from taskflow.store.sqltext import for_rows, statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,11 +25,6 @@ _STATE: Final = {state: number for number, state in enumerate(TASK_STATES)}
 
 #: Origins that need no words: it ran here, or it is kept from an earlier trace.
 _COMMON: Final = ("", "kept")
-
-#: Values that a statement may have in SQLite before 3.32.
-_MOST_VALUES: Final = 999
-
-Row = tuple[Any, ...]
 
 
 class Trace:
@@ -56,7 +52,7 @@ class Trace:
         known = self._places.get((path, name))
         if known is None:
             known = self._places[path, name] = len(self._places)
-            rows.places.append((self.base | known, storable(path), storable(name)))
+            rows.add_place(self.base | known, path, name)
         return known
 
 
@@ -65,13 +61,15 @@ class Rows:
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self.places: list[Row] = []
         self.stored: list[Stored] = []
-        self._outcomes: list[Row] = []
-        self._tasks: list[tuple[Row, list[Row]]] = []  # what they have in common, and each its own
-        self._others: dict[str, list[Row]] = {}
+        #: By statement the values of its rows, one after another.
+        self._values: defaultdict[str, list[Any]] = defaultdict(list)
         #: by place and state: count, kept, seconds, ended
         self._tallies: dict[tuple[int, int], list[Any]] = {}
+
+    def add_place(self, number: int, path: str, name: str) -> None:
+        """Add a pair of path and name that the trace has not had."""
+        self._other("add_place", number, storable(path), storable(name))
 
     def add(self, records: Sequence[Record], run: int, boot: str) -> None:
         """Make rows of records, in their order."""
@@ -93,16 +91,11 @@ class Rows:
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the rows; the transaction is the caller's."""
-        sql = statements()
-        connection.executemany(sql["add_place"], self.places)
-        connection.executemany(sql["add_outcome"], self._outcomes)
-        for same, rows in self._tasks:
-            _insert(connection, "add_tasks", same, rows)
-        for statement, rows in self._others.items():
-            connection.executemany(sql[statement], rows)
+        for name, values in self._values.items():
+            insert(connection, name, values)
         trace = self._trace.base >> SHIFT
         tallies = [(trace, *key, *tally) for key, tally in self._tallies.items()]
-        connection.executemany(sql["add_tally"], tallies)
+        insert(connection, "add_tally", list(chain.from_iterable(tallies)))
 
     def _add_kept(self, record: Kept) -> None:
         (
@@ -114,26 +107,29 @@ class Rows:
         is_coded = value is not None and type(value) is not bytes
         if is_coded:
             value = self._encoded(value, row)
-        is_rare = keys or why or error is not None or origin not in _COMMON
-        more = pack(_rare(record)) if is_rare else None
-        self._outcomes.append(
-            (
-                row, place, node, first, count, ask, code, nth, attempt, slot, ended, seconds,
-                origin != "", is_coded, value, digests or None,
-                storable(preview) if preview else None, more,
-            )
+        plain = (
+            row, place, node, first, count, ask, code, nth, attempt, slot, ended, seconds,
+            int(origin != ""), int(is_coded), quick(value),
         )  # fmt: skip
+        is_rare = keys or why or error is not None or origin not in _COMMON
+        if is_rare or preview or digests:
+            text = storable(preview) if preview else None
+            more = pack(_rare(record)) if is_rare else None
+            self._other("add_full_outcome", *plain, quick(digests or None), text, more)
+        else:
+            self._values["add_outcome"] += plain
         if name and (ask, state) in COUNTED:
             self._count(place, code, count, count if origin else 0, seconds, ended)
 
     def _add_tasks(self, tasks: KeptTasks) -> None:
         path, name, slot, ended, nodes, nths, values, seconds = tasks
         place, count = self._trace.place(path, name, self), len(nodes)
-        # Of `bytearray` alone the module sqlite3 does not ask all its adapters about each value.
-        blobs = [None if value is None else bytearray(value) for value in values]
-        columns = zip(self._trace.next_rows(count), nodes, nths, seconds, blobs, strict=True)
-        self._tasks.append(((place, slot, ended), list(columns)))
-        if name:
+        columns = (
+            self._trace.next_rows(count), repeat(place, count), nodes, nths, repeat(slot, count),
+            repeat(ended, count), seconds, map(quick, values),
+        )  # fmt: skip
+        self._values["add_task"] += chain.from_iterable(zip(*columns, strict=True))
+        if name and count:
             self._count(place, _STATE[SUCCEEDED], count, 0, sum(seconds), ended)
 
     def _count(
@@ -171,20 +167,7 @@ class Rows:
         self._other("add_written", row, storable(key), time, level, *texts)
 
     def _other(self, statement: str, *row: Any) -> None:
-        self._others.setdefault(statement, []).append(row)
-
-
-def _insert(connection: sqlite3.Connection, statement: str, same: Row, rows: Sequence[Row]) -> None:
-    """Insert rows, many with a statement: each gives way to the other threads, and waits for them.
-
-    Their numbers are powers of two, so that few statements have to be prepared.
-    """
-    left, values = len(rows), chain.from_iterable(rows)
-    while left:
-        width = len(rows[0])
-        size = 1 << min(left, (_MOST_VALUES - len(same)) // width).bit_length() - 1
-        connection.execute(for_rows(statement, size), (*same, *islice(values, size * width)))
-        left -= size
+        self._values[statement] += row
 
 
 def _rare(record: Kept) -> dict[str, Any]:

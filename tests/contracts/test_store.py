@@ -336,11 +336,12 @@ def test_task_runs_in_columns_are_kept_as_if_each_had_come_alone(store, count):
         Wrote("scrape/fetch", NOON, "text"),
         outcome(1, name="parse"),
         tasks._replace(nodes=[5000], nths=[5000], values=[None], seconds=[9.0], ended=NOON + 9),
+        columns([])._replace(name="none"),
         tasks._replace(name="", nodes=[6000], nths=[1], values=[b""], seconds=[0.0]),
     ]
     together, alone = begun(store, "run-1"), begun(store, "run-2")
     together.write([*around[:3], tasks, *around[3:]])
-    alone.write([*around[:3], *tasks.apart(), around[3], *around[4].apart(), *around[5].apart()])
+    alone.write([*around[:3], *tasks.apart(), around[3], *around[4].apart(), *around[6].apart()])
     for ledger in (together, alone):
         ledger.flush()
     assert bare(store.kept("run-1", 1)) == bare(store.kept("run-2", 1))

@@ -75,14 +75,19 @@ UPDATE outcomes SET digests = ? WHERE id = ?;
 INSERT INTO places (id, path, name) VALUES (?, ?, ?);
 
 -- name: add_outcome
+INSERT INTO outcomes (
+    id, place, node, first, count, ask, state, nth, attempt, slot, ended, seconds, kept, coded,
+    value
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_full_outcome
 INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- Of task runs that have the place ?1, the slot ?2 and the end ?3 in common.
--- name: add_tasks
-INSERT INTO outcomes
-SELECT column1, ?1, column2, -1, 1, 0, 4, column3, 1, ?2, ?3, column4, 0, 0, column5,
-       NULL, NULL, NULL
-FROM (VALUES (?, ?, ?, ?, ?));
+-- name: add_task
+INSERT INTO outcomes (
+    id, place, node, nth, slot, ended, seconds, value, first, count, ask, state, attempt, kept,
+    coded
+) SELECT *, -1, 1, 0, 4, 1, 0, 0 FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?));
 
 -- name: add_tally
 INSERT INTO tallies (trace, place, state, count, kept, seconds, ended)
