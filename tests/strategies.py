@@ -292,14 +292,21 @@ _BUILDERS = {
 
 @st.composite
 def recipes(
-    draw: Any, fates: Sequence[str] = FATES, most: int = 7, *, timeouts: bool = True
+    draw: Any,
+    fates: Sequence[str] = FATES,
+    most: int = 7,
+    *,
+    timeouts: bool = True,
+    single: bool = False,
 ) -> Recipe:
-    """Random pipelines of up to `most` calls."""
+    """Random pipelines of up to `most` calls; with `single` no maps and nothing that expands."""
     steps: list[Step] = []
     for _ in range(draw(st.integers(1, most))):
         kinds = ["task", "task", "numbers", "map", "map", "lists"]
+        if single:
+            kinds = ["task", "task", "numbers"]
         if _of(steps, *SCALARS):
-            kinds += ["when", "expand"]
+            kinds += ["when"] if single else ["when", "expand"]
         if _of(steps, "lists"):
             kinds += ["flat", "flat"]
         steps.append(_DRAWS[draw(st.sampled_from(kinds))](draw, steps, fates, timeouts))

@@ -13,7 +13,7 @@ from taskflow.authoring.loading import find, load
 from taskflow.authoring.pipeline import Pipeline
 from taskflow.call import Chunk, Piece, Stored
 from taskflow.crashing import reach
-from taskflow.engine.past import Past, replayed
+from taskflow.engine.past import Left, Past, replayed
 from taskflow.engine.plan import Plan
 from taskflow.engine.work import Work
 from taskflow.errors import (
@@ -148,22 +148,22 @@ def parameters_of(row: RunRow, pipeline: Pipeline[..., Any]) -> dict[str, Any]:
 
 def past_of(store: Store, row: RunRow, *, repair: bool = False) -> Past:
     """What the traces of a run have left."""
-    past = Past()
     traces = store.traces(row.id)
-    for last, trace in enumerate(reversed(traces)):
-        graph = stored.decode(trace.graph)
+    left: list[Left] = []
+    for trace in reversed(traces):
         records = store.kept(row.id, trace.number)
-        if last == 0:
-            given = store.given(row.id, trace.number)
-            past.follow(graph, records, lambda kept: _is_usable(kept, row, repair=repair), given)
-        else:
-            whole = (kept for kept in records if not _damage(kept, repair=repair))
-            past.recollect(
-                whole, {spec.short: graph.codes.get(spec.name, "") for spec in graph.specs}
-            )
-    if row.state in _CUT_OFF and traces:
+        if left:  # what is damaged of older ones is not missed
+            records = (kept for kept in records if not _damage(kept, repair=repair))
+        left.append(Left(stored.decode(trace.graph), records))
+    is_stalled = row.stalled >= STALLED_SUSPECT and row.state in _CUT_OFF
+    if left and is_stalled:
+        left[0] = left[0]._replace(given=store.given(row.id, traces[-1].number))
+    past = Past(left, lambda kept: _is_usable(kept, row, repair=repair))
+    if left and row.state in _CUT_OFF:
         past.tried = {tried.key: tried for tried in store.tried(row.id, traces[-1].number)}
-        past.suspected = past.in_flight if row.stalled >= STALLED_SUSPECT else set()
+    if is_stalled:
+        past.meet(None)
+        past.suspected = past.in_flight
         past.doomed = past.in_flight if row.stalled >= STALLED_DOOMED else set()
     return past
 
@@ -181,6 +181,8 @@ def _is_usable(kept: Kept, row: RunRow, *, repair: bool) -> bool:
 
 def _damage(kept: Kept, *, repair: bool) -> str:
     """Why a file of a record is of no use; empty if all are."""
+    if isinstance(kept.value, bytes):  # as most are
+        return ""
     look = verify if repair else _missing
     return next(filter(None, map(look, _files(kept.value))), "")
 

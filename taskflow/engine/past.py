@@ -1,6 +1,7 @@
 """What earlier traces of a run have left: outcomes, found again by key and digest of their inputs.
 
-The last trace is followed record by record in a plan of its own, which knows what each call was
+Of a last trace of the very graph that runs now, outcomes belong to the nodes that have their
+numbers. Any other is followed record by record in a plan of its own, which knows what each call was
 given; so nothing has to be computed while a run goes on, only when one is resumed.
 """
 
@@ -14,12 +15,13 @@ from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE, Chunk, Outcome, Piece
 from taskflow.digests import SIZE, Digests
 from taskflow.engine.maps import CODE
 from taskflow.engine.plan import Plan
+from taskflow.engine.unchanged import by_node
 from taskflow.engine.work import Work
 from taskflow.events import BAD, CACHED, GOOD, PENDING, SKIPPED
 from taskflow.records import ASK_FED, NO_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from taskflow.graph.graph import Graph
     from taskflow.records import Given, Kept, Tried
@@ -62,10 +64,27 @@ class Spans:
         return None if first < 0 else self.entries[first]._replace(offset=element - first)
 
 
-class Past:
-    """The outcomes of earlier traces; newer ones are to be added first."""
+class Left(NamedTuple):
+    """What a trace has left: its graph, its records, and batches whose ends are not known."""
 
-    def __init__(self) -> None:
+    graph: Graph
+    records: Iterable[Kept]
+    given: Iterable[Given] = ()
+
+
+class Past:
+    """The outcomes of earlier traces, newest first; what is `left` of them is taken in later.
+
+    What of the last one is not `usable` any more, as its file is damaged, is left out.
+    """
+
+    def __init__(
+        self, left: Sequence[Left] = (), usable: Callable[[Kept], bool] = lambda _: True
+    ) -> None:
+        self._left = list(left)
+        self._usable = usable
+        #: Of a last trace of the very graph that runs now: what is kept of it, by node.
+        self.same: dict[int, Kept] = {}
         self.single: dict[tuple[str, int, int], tuple[Entry, bytes]] = {}
         self.maps: defaultdict[str, Spans] = defaultdict(Spans)
         #: By path, name, whether it is an element of a map (whose value is a piece), and digest.
@@ -94,18 +113,25 @@ class Past:
         if kept.name and kept.first == -1:
             self.alike.setdefault((kept.path, kept.name, False, digests), entry)
 
-    def follow(
-        self,
-        graph: Graph,
-        records: Iterable[Kept],
-        usable: Callable[[Kept], bool] = lambda _: True,
-        given: Iterable[Given] = (),
-    ) -> None:
-        """Take in a trace of which the digests are not known, by running its plan again.
+    def meet(self, now: Graph | None) -> None:
+        """Take in all that is left, for a run of this graph; without one, by following it."""
+        if not self._left:
+            return
+        (last, *older), self._left = self._left, []
+        records = [*last.records]
+        same = None if now is None else by_node(last.graph, now, records, self._is_there)
+        if same is None:
+            self.follow(last.graph, records, last.given)
+        else:
+            self.same = same
+            self.bad = {kept.key: kept.state for kept in records if kept.state in BAD}
+        for graph, kept, _ in older:
+            self.recollect(
+                kept, {spec.short: graph.codes.get(spec.name, "") for spec in graph.specs}
+            )
 
-        What is not `usable` any more, as its file is damaged, is left out. `given` are batches
-        whose ends are not known.
-        """
+    def follow(self, graph: Graph, records: Iterable[Kept], given: Iterable[Given] = ()) -> None:
+        """Take in a trace of which the digests are not known, by running its plan again."""
         self.blobs = list(graph.blobs)
         plan, digests = Plan(graph), Digests()
         for kept in replayed(plan, records):
@@ -114,7 +140,7 @@ class Past:
             elif kept.ask != ASK_FED and kept.state in _USABLE:
                 work = Work(kept.node, kept.first, kept.count, kept.ask)
                 made = kept.digests or digests.of(plan.calls.make(work))
-                if not is_gone(kept) and usable(kept):
+                if self._is_there(kept):
                     self.add(kept, made, _code(graph, kept.node))
                 if not kept.digests:
                     self.digested.append((kept, made))
@@ -131,6 +157,9 @@ class Past:
         for kept in records:
             if kept.digests and kept.state in _USABLE:
                 self.add(kept, kept.digests, codes.get(kept.name, ""))
+
+    def _is_there(self, kept: Kept) -> bool:
+        return not is_gone(kept) and self._usable(kept)
 
 
 def replayed(plan: Plan, records: Iterable[Kept]) -> Iterator[Kept]:

@@ -57,6 +57,7 @@ class Recall:
     def attach(self, plan: Plan) -> None:
         """Say whose past this is."""
         self._plan = plan
+        self._past.meet(plan.graph)
         # Graphs of dynamic calls speak of functions without an importable name by their number.
         self._is_other_script = [*map(digest, plan.graph.blobs)] != self._past.blobs
 
@@ -100,6 +101,10 @@ class Recall:
     # --- one task run, or one question ---
 
     def _sift_one(self, work: Work) -> list[Work]:
+        same = self._past.same.get(work.node)
+        if same is not None:
+            self._found.append(same)
+            return []
         digest = self._digests.of(self._plan.calls.make(work))
         found, why = self._by_key(work, digest)
         found = found or self._by_digest(work, digest)

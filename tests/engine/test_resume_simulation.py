@@ -43,6 +43,24 @@ def test_a_run_that_is_cut_off_anywhere_ends_as_if_it_had_not_been(recipe, seed,
     check(Saga(recipe, seed, slots=slots))
 
 
+@SIMULATED
+@given(recipe=recipes(most=10, single=True), seed=st.integers(0, 10_000), slots=st.integers(1, 3))
+def test_a_run_of_single_calls_that_is_cut_off_ends_as_if_it_had_not_been(recipe, seed, slots):
+    """Its outcomes are found by node, or by what they were given where that may have changed."""
+    check(Saga(recipe, seed, slots=slots))
+
+
+@pytest.mark.ring_long
+@pytest.mark.timeout(3600)
+@settings(SIMULATED, max_examples=2 * LONG)
+@given(
+    recipe=recipes(most=15, single=True), seed=st.integers(0, 1_000_000), slots=st.integers(1, 4)
+)
+def test_a_long_search_finds_no_run_of_single_calls_that_ends_otherwise(recipe, seed, slots):
+    """Larger pipelines, and many more of them."""
+    check(Saga(recipe, seed, slots=slots))
+
+
 @pytest.mark.ring_long
 @pytest.mark.timeout(3600)
 @settings(SIMULATED, max_examples=2 * LONG)
