@@ -114,12 +114,22 @@ class Tried(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A batch was given to a slot: its units by node, first element and count."""
+    """A batch was given to a slot: its units by node, first element and count.
+
+    Task runs that are no elements may also come as plain `nodes`; what is read back has all of them
+    among its units.
+    """
 
     slot: int
     batch: int
-    units: tuple[tuple[int, int, int], ...]
+    units: Sequence[tuple[int, int, int]]
     time: float
+    nodes: Sequence[int] = ()
+
+    def in_units(self) -> Given:
+        """The same batch with all that is in it as units."""
+        alone = [(node, -1, 1) for node in self.nodes]
+        return self._replace(units=(*self.units, *alone), nodes=())
 
 
 class Worker(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec.msgpack
+
 from taskflow.events import TASK_STATES
 from taskflow.records import CacheEntry, Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
 from taskflow.store.codec import decode, readable, unpack
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from taskflow.store.filenames import Names
 
 Row = tuple[Any, ...]
+
+#: What a row has of a batch: units by node, first element and count; and nodes.
+_Units = tuple[tuple[tuple[int, int, int], ...], tuple[int, ...]]
 
 
 def run_row(row: sqlite3.Row, drives: Callable[[str, Owner], bool]) -> RunRow:
@@ -83,8 +88,9 @@ def tried_row(row: Row) -> Tried:
 
 def given_row(row: Row) -> tuple[int, Given]:
     """A batch, and where it stands among the records."""
-    number, slot, batch, time, units = row
-    return number, Given(slot, batch, unpack(units), time)
+    number, slot, batch, time, packed = row
+    units, nodes = msgspec.msgpack.decode(packed, type=_Units)
+    return number, Given(slot, batch, units, time, nodes)
 
 
 def log_row(row: Row) -> LogRow:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec.msgpack
+
 from taskflow.events import SUCCEEDED, TASK_STATES
 from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
 from taskflow.store.bulk import insert, quick
@@ -81,8 +83,7 @@ class Rows:
             elif isinstance(record, Tried):
                 self._add_tried(record)
             elif isinstance(record, Given):
-                slot, batch, units, time = record
-                self._other("add_batch", self._trace.next_row(), slot, batch, time, pack(units))
+                self._add_given(record)
             elif isinstance(record, Worker):
                 slot, pid, started, time = record
                 self._other("add_worker", run, pid, started, slot, boot, time)
@@ -151,6 +152,12 @@ class Rows:
             self.stored.append(stored)
             self._other("add_file", *names.split(stored.path), row, "", stored.size)
         return encode(value, names.name)
+
+    def _add_given(self, record: Given) -> None:
+        slot, batch, units, time, nodes = record
+        # Whole numbers and nothing else: they need none of the marks of `pack`.
+        packed = bytearray(msgspec.msgpack.encode((units, list(nodes))))
+        self._other("add_batch", self._trace.next_row(), slot, batch, time, packed)
 
     def _add_tried(self, record: Tried) -> None:
         node, element, key, state, failures, losses, when, ended, seconds, why, error = record

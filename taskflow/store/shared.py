@@ -42,7 +42,7 @@ class Open:
 
     def give(self, given: Given) -> None:
         """A batch was given to a slot."""
-        number = len(self._given)
+        given, number = given.in_units(), len(self._given)
         self._given[number] = given
         self._left[number] = sum(count for _, _, count in given.units)
         for node, first, count in given.units:

@@ -417,6 +417,18 @@ def test_batches_whose_units_have_ended_are_not_open(store):
     assert store.given("run-1", 1) == []
 
 
+def test_a_batch_of_plain_nodes_is_open_until_the_last_has_ended(store):
+    """It is read back as units, with those that came as such."""
+    ledger = begun(store)
+    ledger.write([Given(0, 1, ((7, 0, 2),), NOON, [1, 2]), Given(1, 2, (), NOON, range(3, 5))])
+    ledger.write([columns([1, 3, 4])])
+    ledger.flush()
+    assert store.given("run-1", 1) == [Given(0, 1, ((7, 0, 2), (1, -1, 1), (2, -1, 1)), NOON)]
+    ledger.write([outcome(2), span(0, 2)])
+    ledger.flush()
+    assert store.given("run-1", 1) == []
+
+
 def test_logs_are_read_by_task_level_and_place(store):
     """All of a run over its traces, of one task with its elements, above a level, after a row."""
     ledger = begun(store)
