@@ -1,31 +1,106 @@
-"""Measures, prints the table, and keeps the figures if asked to."""
+"""Measures taskflow beside what else runs Python functions, and prints what came of it."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from benchmarks import measure, overhead
+from benchmarks import history, report
+from benchmarks.bench import Bench
+from benchmarks.measure import machine, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from benchmarks.measure import Answer
+
+#: In the order in which they are asked.
+QUESTIONS: Final = (
+    "start_up",
+    "fan_out",
+    "maps",
+    "chain",
+    "tree",
+    "layers",
+    "cpu_bound",
+    "skew",
+    "async_tasks",
+    "large_arrays",
+    "resume",
+    "progress",
+    "scaling",
+)
+#: What `--quick` makes of rounds and sizes.
+QUICK_ROUNDS, QUICK_SCALE = 3, 0.1
 
 
 def main() -> None:
-    """Run the benchmarks as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: within a minute")
-    parser.add_argument("--rounds", type=int, help="how often everything is measured")
-    parser.add_argument("--scale", type=float, default=1.0, help="this share of all sizes")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
-    chosen = parser.parse_args()
-    rounds = chosen.rounds or (3 if chosen.quick else 9)
-    sizes = overhead.Sizes().scaled(chosen.scale)
-    facts = measure.machine()
-    timings = overhead.timings(sizes, rounds)
-    memories = overhead.memories(sizes, 1 if chosen.quick else 3)
-    print(measure.table(facts, timings, memories, rounds))
+    """Do what the command line asks for."""
+    chosen = _arguments()
+    if chosen.questions == ["history"]:
+        print(history.table())
+        return
+    rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else 5)
+    scale = chosen.scale or (QUICK_SCALE if chosen.quick else 1.0)
+    facts = {**machine(), "commit": history.commit(), "rounds": rounds, "scale": scale}
+    print(f"{report.heading(facts)}; medians of {rounds} alternating rounds", flush=True)
+    if scale != 1.0:
+        print(f"at {scale:g} of the sizes that the figures are named after", flush=True)
+    answers = _ask(chosen.questions or QUESTIONS, rounds, scale)
+    if len(answers) > 1:
+        print(f"\nall figures\n\n{report.figures(answers)}")
     if chosen.json:
-        figures = measure.figures(facts, timings, memories)
-        chosen.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+        data = report.as_data(facts, answers)
+        chosen.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    if chosen.record:
+        history.record(facts, answers)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"  {name:<14} {_title(_module(name))}" for name in QUESTIONS)
+        + "\n  history        How did the figures change from commit to commit?",
+    )
+    add = parser.add_argument
+    add("questions", nargs="*", metavar="QUESTION", help="some of those below; all, if none is")
+    add("--quick", action="store_true", help="fewer rounds, smaller sizes: within a minute")
+    add("--rounds", type=int, help="how often everything is measured")
+    add("--scale", type=float, help="this share of all sizes")
+    add("--json", type=Path, metavar="FILE", help="write every round there")
+    add("--record", action="store_true", help="add the figures to the history of commits")
+    chosen = parser.parse_args()
+    unknown = set(chosen.questions) - {*QUESTIONS, "history"}
+    if unknown:
+        parser.error(f"there is no question {', '.join(sorted(unknown))}; --help lists them")
+    if chosen.record and (chosen.scale or chosen.quick):
+        parser.error("--record is for figures of full size: leave out --quick and --scale")
+    return chosen
+
+
+def _ask(questions: Sequence[str], rounds: int, scale: float) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
+    with Bench(rounds, scale) as bench:
+        for name in questions:
+            say(name)
+            module = _module(name)
+            answers[name] = module.answer(bench)
+            print(f"\n{report.text(f'{name}: {_title(module)}', answers[name])}", flush=True)
+    return answers
+
+
+def _module(question: str) -> ModuleType:
+    return import_module(f"benchmarks.questions.{question}")
+
+
+def _title(module: ModuleType) -> str:
+    return (module.__doc__ or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

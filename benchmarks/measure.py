@@ -1,19 +1,15 @@
-"""How things are measured: alternating rounds, medians, peaks of memory, one table."""
+"""How things are measured: alternating rounds, medians, ratios, and what a figure is."""
 
 from __future__ import annotations
 
 import gc
-import os
 import platform
-import resource
 import statistics
 import sys
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -21,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: How long the threads that a case leaves behind may take to end, in seconds.
-REST_SECONDS: Final = 2.0
+REST_SECONDS: Final = 1.0
 
 
 class WrongResultError(Exception):
@@ -32,16 +28,16 @@ class WrongResultError(Exception):
 class Case:
     """One piece of work done in one way, and what is to be known about that way."""
 
-    work: str
     runner: str
     count: int
-    call: Callable[[], int]
-    expected: int
+    call: Callable[[], object]
+    expected: object
     note: str
     #: Seconds that perfectly parallel workers would take, where the work has a length of its own.
     ideal: float | None = None
-    #: Whether the ratios of this work compare with this case.
-    is_reference: bool = False
+    #: What comes before and after each call, and is not timed.
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
 
 
 @dataclass(slots=True)
@@ -61,49 +57,87 @@ class Timing:
         """Tasks per second, from the median."""
         return self.case.count / self.median
 
-    def less(self, start_up: float, runner: str, note: str) -> Timing:
-        """The same rounds with `start_up` seconds taken off each, under another name."""
-        case = replace(self.case, runner=runner, note=note)
-        # Noise can make a short run shorter than the start-up alone: a microsecond is left.
-        return Timing(case, [max(each - start_up, 1e-6) for each in self.seconds])
+    @property
+    def of_ideal(self) -> float | None:
+        """Which share of this time perfectly parallel workers would take."""
+        return None if self.case.ideal is None else self.case.ideal / self.median
+
+    def over(self, reference: Timing) -> float:
+        """How many times as many tasks per second as the reference."""
+        return self.per_second / reference.per_second
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """How much an engine grew, and how much it may grow for each task."""
+class Figure:
+    """One number that an answer comes down to: what the history keeps, and what is aimed at."""
 
-    work: str
-    count: int
-    budget: int
-    grown: list[int]
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    #: Whether the target is the most, and not the least, that is wanted.
+    at_most: bool = False
 
     @property
-    def per_task(self) -> float:
-        """Bytes for each task, from the median."""
-        return statistics.median(self.grown) / self.count
+    def is_met(self) -> bool:
+        """Whether the target is reached; a figure without one has nothing to reach."""
+        if self.target is None:
+            return True
+        return self.value <= self.target if self.at_most else self.value >= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The same work done in several ways; ratios are to the first of the runner `reference`."""
+
+    work: str
+    timings: list[Timing]
+    reference: str = ""
+
+    @property
+    def compared_with(self) -> Timing | None:
+        """The timing that the ratios compare with."""
+        return next((each for each in self.timings if each.case.runner == self.reference), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a question: the timings of all rounds, and the figures they come down to."""
+
+    blocks: list[Block]
+    figures: list[Figure]
+    #: Lines for the reader that no figure says.
+    remarks: list[str] = field(default_factory=list)
 
 
 def alternate(cases: Sequence[Case], rounds: int) -> list[Timing]:
     """Time every case once in each round, so that a slow minute of the machine hits them all."""
     timings = [Timing(case) for case in cases]
     for number in range(rounds):
-        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        say(f"  round {number + 1} of {rounds}")
         for timing in timings:
             timing.seconds.append(_timed(timing.case))
     return timings
 
 
+def say(text: str) -> None:
+    """Tell who waits how far this is; the table alone goes to standard output."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def _timed(case: Case) -> float:
+    if case.before is not None:
+        case.before()
     gc.collect()
     threads = threading.active_count()
     began = time.perf_counter()
     result = case.call()
     took = time.perf_counter() - began
     _rest(threads)
+    if case.after is not None:
+        case.after()
     if result != case.expected:
-        raise WrongResultError(
-            f"{case.work}, {case.runner}: got {result!r}, expected {case.expected!r}"
-        )
+        raise WrongResultError(f"{case.runner}: got {result!r}, expected {case.expected!r}")
     return took
 
 
@@ -114,17 +148,6 @@ def _rest(threads: int) -> None:
         time.sleep(0.005)
 
 
-def peak_bytes() -> int:
-    """The most memory that this process has had resident so far."""
-    try:
-        # Not getrusage on Linux: its peak also counts what was there before exec, the parent's.
-        with open("/proc/self/status") as status:
-            line = next(line for line in status if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    except FileNotFoundError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def machine() -> dict[str, Any]:
     """Where and when this is measured, without the names of machines and people."""
     from loky import cpu_count
@@ -133,110 +156,5 @@ def machine() -> dict[str, Any]:
         "cores": int(cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "loky": version("loky"),
         "date": datetime.now().astimezone().date().isoformat(),
-        "load": round(os.getloadavg()[0], 1),
     }
-
-
-def figures(
-    facts: dict[str, Any], timings: Sequence[Timing], memories: Sequence[Memory]
-) -> dict[str, Any]:
-    """Everything in the table, and the single rounds, as plain data."""
-    return {
-        "machine": facts,
-        "timings": [
-            {
-                "work": timing.case.work,
-                "runner": timing.case.runner,
-                "tasks": timing.case.count,
-                "seconds": timing.seconds,
-                "median": timing.median,
-                "per_second": timing.per_second,
-                "ratio": ratio(timing, timings),
-                "of_ideal": _of_ideal(timing),
-                "note": timing.case.note,
-            }
-            for timing in timings
-        ],
-        "memory": [
-            {
-                "work": memory.work,
-                "tasks": memory.count,
-                "grown_bytes": memory.grown,
-                "bytes_per_task": memory.per_task,
-                "budget": memory.budget,
-            }
-            for memory in memories
-        ],
-    }
-
-
-def ratio(timing: Timing, timings: Sequence[Timing]) -> float:
-    """How many times as many tasks per second as the reference of the same work."""
-    reference = next(
-        other
-        for other in timings
-        if other.case.is_reference and other.case.work == timing.case.work
-    )
-    return timing.per_second / reference.per_second
-
-
-def _of_ideal(timing: Timing) -> float | None:
-    return None if timing.case.ideal is None else timing.case.ideal / timing.median
-
-
-def table(
-    facts: dict[str, Any], timings: Sequence[Timing], memories: Sequence[Memory], rounds: int
-) -> str:
-    """What was measured, for reading."""
-    lines = [
-        ", ".join(
-            (
-                f"{facts['cores']} cores",
-                facts["system"],
-                f"Python {facts['python']}",
-                f"loky {facts['loky']}",
-                facts["date"],
-                f"load {facts['load']} before",
-            )
-        ),
-        f"medians of {rounds} alternating rounds (fastest to slowest)",
-        "× is tasks per second over those of the loky line in the same block",
-    ]
-    for work, group in groupby(timings, key=lambda timing: timing.case.work):
-        lines += ["", work]
-        lines += [_row(timing, ratio(timing, timings)) for timing in group]
-    lines += ["", "memory of the engine: growth of its peak over a run of one task"]
-    lines += [_memory_row(memory) for memory in memories]
-    return "\n".join(lines)
-
-
-def _row(timing: Timing, times: float) -> str:
-    spread = f"({_duration(min(timing.seconds))} to {_duration(max(timing.seconds))})"
-    ideal = _of_ideal(timing)
-    note = timing.case.note if ideal is None else f"{ideal:.0%} of ideal; {timing.case.note}"
-    rate = (
-        f"{timing.per_second:,.0f}/s" if timing.per_second >= 100 else f"{timing.per_second:.1f}/s"
-    )
-    return (
-        f"  {timing.case.runner:<27} {_duration(timing.median):>8} {spread:<22} "
-        f"{rate:>12} {_times(times):>8}  {note}"
-    )
-
-
-def _memory_row(memory: Memory) -> str:
-    return (
-        f"  {memory.work:<27} {memory.per_task:>6,.0f} bytes a task, budget {memory.budget:,} "
-        f"({memory.per_task / memory.budget:.1f} times that)"
-    )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
-
-
-def _times(times: float) -> str:
-    if times >= 100:
-        return f"{times:,.0f}×"
-    return f"{times:.1f}×" if times >= 1 else f"{times:.2f}×"

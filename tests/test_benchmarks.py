@@ -9,36 +9,58 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.ring_long  # it measures
+from benchmarks import history
+from benchmarks.measure import Answer, Figure
 
 ROOT = Path(__file__).parent.parent
 
-WORKS = ["start-up", "fan-out", "map", "chain", "work"]
+FACTS = {"cores": 2, "system": "Linux", "python": "3.11.7", "date": "2026-11-22", "commit": "1"}
 
 
-def test_the_benchmarks_give_a_complete_table_of_checked_results(tmp_path):
-    """Every piece of work is done by everyone, with the right result, and shown with its ratio.
-
-    A wrong result ends the program, so that it ends well says that all were right.
-    """
-    figures = tmp_path / "figures.json"
-    few = ["--quick", "--rounds", "1", "--scale", "0.01", "--json", str(figures)]
-    command = [sys.executable, "-m", "benchmarks", *few]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.ring_long  # it measures
+def test_questions_are_answered_with_checked_results(tmp_path):
+    """A wrong result ends the program, so that it ends well says that all were right."""
+    path = tmp_path / "figures.json"
+    asked = ["fan_out", "chain", "skew"]
+    result = benchmarks("--rounds", "1", "--scale", "0.002", "--json", path, *asked)
     assert result.returncode == 0, result.stdout + result.stderr
 
-    found = json.loads(figures.read_text())
-    runners: dict[str, list[str]] = {}
-    for timing in found["timings"]:
-        runners.setdefault(timing["work"].partition(":")[0], []).append(timing["runner"])
-        assert timing["runner"] in result.stdout
-        assert timing["note"] in result.stdout
-        assert timing["median"] > 0
-        assert timing["ratio"] > 0
-    assert list(runners) == WORKS
-    for names in runners.values():
-        assert "taskflow.run" in names
-        assert any(name.startswith("loky") for name in names)
-        assert any(name.startswith("ProcessPoolExecutor") for name in names)
-    assert [memory["tasks"] for memory in found["memory"]] == [1000, 1000, 10_000]
-    assert {"cores", "python", "loky", "date"} <= found["machine"].keys()
+    answers = json.loads(path.read_text())["answers"]
+    assert list(answers) == asked
+    for answer in answers.values():
+        for timing in answer["timings"]:
+            assert timing["runner"] in result.stdout
+            assert timing["note"] in result.stdout
+            assert timing["median"] > 0
+        assert answer["figures"]
+        for figure in answer["figures"]:
+            assert figure["name"] in result.stdout
+            assert figure["unit"] in result.stdout
+
+
+def test_an_unknown_question_is_refused_with_its_name():
+    """Whoever mistypes is told what, and where the right ones are."""
+    result = benchmarks("fan_in")
+    assert result.returncode == 2
+    assert "there is no question fan_in; --help lists them" in result.stderr
+
+
+def test_the_history_shows_each_figure_over_commits(tmp_path):
+    """A line for each figure that any of the commits has, a column for each commit."""
+    path = tmp_path / "history.jsonl"
+    for commit, name, value in [("old", "fan-out", 2.04), ("new", "chain", 1234.5)]:
+        answers = {"q": Answer([], [Figure(name, value, "× loky")])}
+        history.record({**FACTS, "commit": commit}, answers, path)
+    rows = [line.split() for line in history.table(path).splitlines()]
+    assert rows == [
+        ["commit", "old", "new"],
+        ["date", "2026-11-22", "2026-11-22"],
+        ["fan-out", "(×", "loky)", "2.04"],
+        ["chain", "(×", "loky)", "1,234"],
+    ]
+
+
+def benchmarks(*arguments):
+    """The program, to its end."""
+    command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,0 +1,1 @@
+"""One question in each module: its docstring asks it, its `answer` measures."""
