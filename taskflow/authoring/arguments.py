@@ -2,7 +2,8 @@
 
 What a caller changes later changes nothing, and what cannot be pickled fails on its own line,
 with the path to the culprit. A payload is the pickled `(args, kwargs, slots)`: futures that are
-arguments themselves leave None and a slot; futures deeper inside leave holes.
+arguments themselves leave None and a slot; futures deeper inside leave holes, and a list of
+nothing but futures leaves one call that makes it.
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ class Taker:
     def take_plain(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[bytes, tuple[Ref, ...]] | None:
-        """The same for scalars, a few of them, and futures, in less time; None if there is more."""
+        """The payload and inputs of a call, in less time than `take`; None if that has to see to it.
+
+        Plain are scalars, short containers of them, and futures of one value.
+        """
         inputs: list[Ref] = []
         for value in (*args, *kwargs.values()) if kwargs else args:
             kind = type(value)
