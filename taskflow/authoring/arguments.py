@@ -82,9 +82,9 @@ class Taker:
     def take_plain(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[bytes, tuple[Ref, ...]] | None:
-        """The payload and inputs of a call, in less time than `take`; None if that has to see to it.
+        """The payload and inputs of plain arguments, in less time than `take`; None for others.
 
-        Plain are scalars, short containers of them, and futures of one value.
+        Plain are scalars, short containers of them, and futures, but not of maps or branches.
         """
         inputs: list[Ref] = []
         for value in (*args, *kwargs.values()) if kwargs else args:
