@@ -314,13 +314,16 @@ class Counted(MemoryStore):
 
 
 def test_a_large_map_asks_for_many_keys_at_once():
-    """So that a store is asked some times, and not once for each element."""
+    """So that a store is asked some times, and not once for each element.
+
+    Some forty times where nothing else runs; more on a busy machine, whose batches are shorter.
+    """
     store = Counted()
     for state in ("succeeded", "cached"):
         store.asked = 0
         handle = run(tokens, store, texts=list(range(5000)))
         assert handle.counts == {state: 5000}
-        assert store.asked <= 100
+        assert store.asked <= 500
         assert len(handle.result()) == 5000
 
 
