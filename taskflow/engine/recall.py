@@ -105,6 +105,9 @@ class Recall:
         if same is not None:
             self._found.append(same)
             return []
+        if not self._past.single:  # nothing but that is known: its digest would find nothing
+            self._miss(work, self._unfinished(work))
+            return [work]
         digest = self._digests.of(self._plan.calls.make(work))
         found, why = self._by_key(work, digest)
         found = found or self._by_digest(work, digest)
