@@ -125,10 +125,9 @@ class Past:
         else:
             self.same = same
             self.bad = {kept.key: kept.state for kept in records if kept.state in BAD}
-        for graph, kept, _ in older:
-            self.recollect(
-                kept, {spec.short: graph.codes.get(spec.name, "") for spec in graph.specs}
-            )
+        for graph, others, _ in older:
+            codes = {spec.short: graph.codes.get(spec.name, "") for spec in graph.specs}
+            self.recollect(others, codes)
 
     def follow(self, graph: Graph, records: Iterable[Kept], given: Iterable[Given] = ()) -> None:
         """Take in a trace of which the digests are not known, by running its plan again."""

@@ -32,8 +32,8 @@ def by_node(
 ) -> dict[int, Kept] | None:
     """The outcomes of the last trace by node, as this one keeps them.
 
-    None if not all of them can stay, for an edit or because something above them runs again: then
-    each has to be looked up by what it is given. So it is for maps and dynamic pipelines, too.
+    None if not all of them can stay, for an edit, a damaged file, or because something above them
+    runs again: then each is looked up by what it is given. So are maps and dynamic pipelines.
     """
     if then.maps or any(spec.dynamic for spec in then.specs) or not _is_alike(then, now):
         return None
@@ -42,10 +42,12 @@ def by_node(
         if kept.ask == NO_CALL:
             if kept.state == SKIPPED:
                 skipped.add(kept.node)
-        elif kept.state in _USABLE and usable(kept):
-            found[kept.node] = kept._replace(origin="kept", row=0)
+        elif kept.state in _USABLE:
+            found[kept.node] = kept
     settled = _settled(then, now, found.keys() | skipped)
-    return found if all(map(settled.__getitem__, found)) else None
+    if not (all(map(settled.__getitem__, found)) and all(map(usable, found.values()))):
+        return None
+    return {node: kept._replace(origin="kept", row=0) for node, kept in found.items()}
 
 
 def _is_alike(then: Graph, now: Graph) -> bool:
