@@ -7,8 +7,9 @@ import os
 import threading
 
 import pytest
-from keeping import begun, opened, outcome
+from keeping import NOON, begun, opened, outcome
 
+from taskflow.records import KeptTasks
 from taskflow.store.lock import StoreLock
 
 
@@ -34,6 +35,19 @@ def test_what_arrives_while_a_commit_waits_goes_into_the_next(store, tmp_path):
     # The first may have begun before the others came, and the flush may come after them.
     assert said.count("COMMIT") <= 4
     assert [each.node for each in store.kept("run-1", 1)] == list(range(100))
+
+
+def test_a_thousand_task_runs_take_a_few_statements(store):
+    """Beside a busy engine each statement waits for its turn, whatever it inserts."""
+    ledger, said = begun(store), []
+    store.writer.do(lambda connection: connection.set_trace_callback(said.append))
+    nodes = range(1000)
+    same = [b"v"] * 1000, [0.0] * 1000
+    ledger.write([KeptTasks("scrape", "fetch", 0, NOON, nodes, nodes, *same)])
+    ledger.write([outcome(node) for node in nodes])
+    ledger.flush()
+    assert sum(each.startswith("INSERT INTO outcomes") for each in said) < 50
+    assert len(list(store.kept("run-1", 1))) == 2000
 
 
 def test_who_waits_for_the_lock_is_next(tmp_path):
