@@ -22,7 +22,7 @@ ENGINE_POINTS: Final = {
     "orphans ended": "a resume has killed the workers of the last owner, and forgotten them",
     "past read": "a resume knows what the run has left, and has written nothing",
     "before the trace": "the graph is traced, and what is kept of the past is settled in memory",
-    "trace begun": "graph, sources and what is kept are committed; no worker has started",
+    "trace begun": "graph, sources and what is kept are committed; no worker knows of it",
     "worker heard": "a worker has said hello, and its row is not written",
     "batch given": "a slot has a batch, and its row is not written",
     "outcomes received": "outcomes have come from a worker, and the plan does not know them",

@@ -45,8 +45,11 @@ def prepare(
     reach("folder made")
     try:
         facts = Context(run_id, run_dir, _in_utc(created), kept=store is not None)
+        executor = None if around else _executor(settings)  # before: a worker starts meanwhile
         graph, codes = what.trace(facts, os.path.join(run_dir, "values"))
-        executor = (around and around.executor_for(settings.executor, graph)) or _executor(settings)
+        if around:
+            executor = around.executor_for(settings.executor, graph)
+        executor = executor or _executor(settings)
         processes = _starts_processes(executor, graph)
         sources = what.sources() if store or processes else {}
         setup = _setup(facts, _snapshot(run_dir, sources) if processes else "")
@@ -136,7 +139,9 @@ def _executor(settings: Settings) -> Executor:
     if chosen == "processes":
         from taskflow.executors.processes import ProcessExecutor
 
-        return ProcessExecutor(workers)
+        processes = ProcessExecutor(workers)
+        processes.start_ahead()
+        return processes
     if chosen == "threads":
         from taskflow.executors.threads import ThreadExecutor
 

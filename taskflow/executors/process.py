@@ -87,7 +87,7 @@ class Process:
     @property
     def is_zombie(self) -> bool:
         """Whether it has died, as the kernel sees it, which is a moment earlier."""
-        if not hasattr(os, "waitid"):
+        if not self.pid or not hasattr(os, "waitid"):
             return False
         try:  # without taking its exit code away from loky
             found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

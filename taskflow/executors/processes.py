@@ -60,6 +60,13 @@ class ProcessExecutor:
         self._slots: list[Slot] = []
         self._waker: socket.socket | None = None  # from the start to the end
 
+    def start_ahead(self) -> None:
+        """Start a worker, if none is kept, before anything is known of the run."""
+        if warm.is_empty():
+            check_files(self.workers)
+            tame_loky()
+            warm.start_ahead(thread_caps(self.workers))
+
     def start(self, setup: Setup) -> None:
         """Start the first worker; the others start when they are given something to do.
 

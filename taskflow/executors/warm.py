@@ -64,6 +64,21 @@ def take(most: int, env: Mapping[str, str], needed: Loaded) -> list[Process]:
     return taken
 
 
+def is_empty() -> bool:
+    """Whether no worker is kept."""
+    return not _park.processes
+
+
+def start_ahead(env: dict[str, str]) -> None:
+    """Start a worker for a run that comes in a moment."""
+    from taskflow.executors.process import Process  # here: not every run has processes
+
+    _end_with_python()
+    process = Process()
+    process.start(env)
+    park([process], most=1)
+
+
 def _suits(process: Process, around: object, needed: Loaded) -> bool:
     if process.is_dead or process.is_zombie or process.heritage != around:
         return False

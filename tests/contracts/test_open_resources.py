@@ -10,7 +10,7 @@ from driving import Driver
 from test_wide_slots import Ledger
 
 from taskflow import resource
-from taskflow.executors import processes
+from taskflow.executors import processes, slots
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_worker_that_was_killed_closes_nothing(fresh_killable, ledger):
 @pytest.mark.ring_kill
 def test_closing_has_its_time(fresh_killable, ledger, monkeypatch, capfd):
     """A resource that takes too long to close does not hold up the end of a run for ever."""
-    monkeypatch.setattr(processes, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(slots, "CLOSE_SECONDS", 0.2)
 
     @resource
     def slow():

@@ -75,6 +75,18 @@ def test_two_runs_of_a_process_are_served_by_the_same_workers():
     assert second <= first
 
 
+def test_a_worker_starts_while_the_pipeline_is_traced():
+    """The body of the pipeline finds one already, and its first task is run there."""
+    found = []
+
+    @pipeline
+    def p():
+        found.extend(pid for each in warm._park.processes for pid in each._pool._processes)
+        return number()
+
+    assert [ran(p)] == found
+
+
 def test_edited_code_is_run_by_a_new_worker(project):
     """A module that was edited and loaded again is not that of workers that know the old one."""
     text = (
