@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import linecache
+import os
 import pickle
 import reprlib
-import sysconfig
 import traceback
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import ErrorReport, Frame
@@ -25,10 +24,7 @@ FRAME_LIMIT: Final = 40
 #: Largest pickled exception that travels, in bytes.
 PICKLE_LIMIT: Final = 256 * 1024
 
-_HERE: Final = str(Path(__file__).resolve().parent.parent)
-_FOREIGN: Final = tuple(
-    {str(Path(sysconfig.get_paths()[name])) for name in ("stdlib", "purelib", "platlib")}
-)
+_HERE: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 120
@@ -127,12 +123,20 @@ def _frames(tb: TracebackType | None) -> tuple[Frame, ...]:
     )
 
 
+@lru_cache(maxsize=1)
+def _libraries() -> set[str]:
+    """Where the standard library and installed packages are."""
+    import sysconfig  # here: it would be felt at each start of a worker
+
+    return {sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")}
+
+
 @lru_cache(maxsize=1024)
 def _is_mine(path: str) -> bool:
     """Whether a file is the user's own: neither taskflow's, nor installed, nor Python's."""
     if path.startswith("<") and not path.startswith("<ipython"):
         return path == "<stdin>"
-    foreign = path.startswith((_HERE, *_FOREIGN))
+    foreign = path.startswith((_HERE, *_libraries()))
     return not foreign and "site-packages" not in path
 
 

@@ -18,7 +18,9 @@ from ledgers import lives, until
 
 import taskflow
 from taskflow import pipeline, task
+from taskflow.errors import RunPaused, StoreError
 from taskflow.executors import fitness, machine, warm
+from taskflow.store.ledger import SqliteLedger
 
 
 def ran(p, **params):
@@ -245,6 +247,19 @@ def test_a_worker_that_was_killed_meanwhile_is_replaced_without_a_word(capfd):
     os.kill(first, signal.SIGKILL)
     assert ran(ask) != first
     assert capfd.readouterr().err == ""
+
+
+def test_workers_of_a_run_that_cannot_be_kept_are_ended(tmp_path, monkeypatch):
+    """The store goes on taking them for workers of that run, which its resume would kill."""
+
+    def fail(*_, **__):
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(SqliteLedger, "end", fail)
+    p = ask.options(workers=1, progress=False, store=f"sqlite:///{tmp_path}/store.db")
+    with pytest.raises(RunPaused):
+        taskflow.run(p)
+    assert warm.is_empty()
 
 
 def test_workers_end_after_a_while_without_work(monkeypatch):
