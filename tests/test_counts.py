@@ -19,7 +19,7 @@ import pytest
 
 import taskflow
 from benchmarks import flows
-from taskflow.call import Ended
+from taskflow.call import Done, Ended
 from taskflow.executors.processes import ProcessExecutor
 from taskflow.store import close_all
 
@@ -39,10 +39,10 @@ class Bound(NamedTuple):
 
 
 BOUNDS = {
-    "fan-out": Bound(flows.fan_out, {"n": 2_000}, 2_001, 10, 140, 1.02, 260),
-    "chain": Bound(flows.chain, {"n": 2_000}, 2_000, 10, 140, 1.02, 260),
-    "tree": Bound(flows.tree, {"leaves": 1_000}, 1_999, 8, 140, 1.02, 260),
-    "map": Bound(flows.mapped, {"n": 20_000}, 20_001, 100, 5, 0.1, 20),
+    "fan-out": Bound(flows.fan_out, {"n": 2_000}, 2_001, 10, 25, 1.02, 260),
+    "chain": Bound(flows.chain, {"n": 2_000}, 2_000, 10, 35, 1.02, 260),
+    "tree": Bound(flows.tree, {"leaves": 1_000}, 1_999, 8, 40, 1.02, 260),
+    "map": Bound(flows.mapped, {"n": 20_000}, 20_001, 100, 3, 0.1, 20),
 }
 
 
@@ -65,7 +65,7 @@ class CountingExecutor(ProcessExecutor):
 
     def wait(self, timeout):
         reports = super().wait(timeout)
-        self.answers += sum(isinstance(report, Ended) for report in reports)
+        self.answers += sum(isinstance(report, (Ended, Done)) for report in reports)
         return reports
 
 

@@ -134,6 +134,7 @@ class QueueBuilder(Builder):
         self._target = self._target_seconds()
         self._inside: set[int] = set()  # nodes whose values are made in this batch
         self._waiting: dict[int, int] = {}  # inputs that dependants still lack
+        self._ordinary = 0  # how many of the works are so
         self._of = self._plan.ordinary.of
         self._spec = self._plan.graph.spec
         self._seconds_of = dispatcher.durations
@@ -169,19 +170,21 @@ class QueueBuilder(Builder):
         plan, level = self._plan, self._stack.top
         if plan.attempts.suspects:
             return False
-        state, dependants = plan.state, plan.dependants
+        state, dependants, spec, of = plan.state, plan.dependants, self._spec, self._of
+        seconds_of = self._seconds_of.get
         count = len(self.works)
-        while level and not self._is_full():
+        while level and self.seconds < self._target and self.units < self._room:
             node, first, _, ask = work = level[-1]
-            if first != -1 or ask != ASK_VALUE or not self._of[node] or state[node] != READY:
+            if first != -1 or ask != ASK_VALUE or not of[node] or state[node] != READY:
                 break
-            each = self._seconds_of.get(self._spec[node])
+            each = seconds_of(spec[node])
             if each is None:
                 break
             level.pop()
             self._add_ordinary(work, each)
-            if dependants[node]:
-                self._run_ahead(node)
+            below = dependants[node]
+            if below:
+                self._run_ahead(below)
         return len(self.works) > count
 
     def _add_ordinary(self, work: Work, each: float) -> None:
@@ -189,6 +192,7 @@ class QueueBuilder(Builder):
         self.units += 1
         self.seconds += each
         self._inside.add(work[0])
+        self._ordinary += 1
 
     def _take(self, work: Work, *, lonely: bool) -> bool:
         admitted = self._admitted(work)
@@ -204,7 +208,7 @@ class QueueBuilder(Builder):
         self._add(self._split_off(admitted, min(fits, self._room - self.units)), estimate)
         last = self.works[-1].node
         if last in self._inside:
-            self._run_ahead(last)
+            self._run_ahead(self._plan.dependants[last])
         return True
 
     def _add(self, work: Work, estimate: float) -> None:
@@ -212,33 +216,36 @@ class QueueBuilder(Builder):
         if work.first == -1 and work.ask == ASK_VALUE:
             self._inside.add(work.node)
 
-    def _run_ahead(self, node: int) -> None:
-        """Take in dependants of a node whose inputs are all made in this batch, and theirs."""
-        if self._plan.recall is not None:
-            return  # they may not have to run at all
+    def _run_ahead(self, dependants: list[int]) -> None:
+        """Take in, of the dependants of a work, those whose inputs are all made in this batch.
+
+        Then theirs, in depth.
+        """
         waiting, left_of = self._plan.waiting, self._waiting
-        stack = [node]
-        while stack and not self._is_full():
-            for below in self._plan.dependants[stack.pop()]:
-                left = left_of[below] = left_of.get(below, waiting[below]) - 1
-                if left or self._is_full():
-                    continue
-                each = self._seconds_ahead(below)
-                if each is None:
-                    continue
-                if self._of[below]:
-                    self._add_ordinary(Work(below), each)
-                    stack.append(below)
-                else:
-                    self._add(Work(below, ask=ASKS[self._plan.graph.kind[below]]), each)
-                    if below in self._inside:
-                        stack.append(below)
+        stack = [dependants]
+        while stack:
+            for below in stack.pop():
+                left = left_of.get(below)
+                left = left_of[below] = (waiting[below] if left is None else left) - 1
+                if not left and not self._is_full() and self._take_ahead(below):
+                    stack.append(self._plan.dependants[below])
+
+    def _take_ahead(self, node: int) -> bool:
+        """Take in a node before its inputs are there, if it may; whether its value is made so."""
+        each = self._seconds_ahead(node)
+        if each is None:
+            return False
+        if self._of[node]:
+            self._add_ordinary(Work(node), each)
+        else:
+            self._add(Work(node, ask=ASKS[self._plan.graph.kind[node]]), each)
+        return node in self._inside
 
     def _seconds_ahead(self, node: int) -> float | None:
         """How long a node should take that may run ahead of its inputs; None if it may not."""
         plan = self._plan
-        if plan.state[node] != PENDING or node in plan.hurt:
-            return None
+        if plan.recall is not None or plan.state[node] != PENDING or node in plan.hurt:
+            return None  # what an earlier trace may have need not run at all
         spec = self._spec[node]
         if self._of[node] == ORDINARY:
             each = self._seconds_of.get(spec)
@@ -269,6 +276,10 @@ class QueueBuilder(Builder):
     def calls(self) -> list[Call | CallColumns]:
         if not self._slot.kind.columns:
             return [self._plan.calls.make(work, self._inside) for work in self.works]
+        attempts = self._plan.attempts
+        if self._ordinary == len(self.works) and not (attempts.tries or attempts.postponed):
+            nodes = [work[0] for work in self.works]
+            return [self._plan.ordinary.columns(nodes, self._inside)]
         found: list[Call | CallColumns] = []
         for is_ordinary, some in itertools.groupby(self.works, self._goes_in_column):
             if is_ordinary:
@@ -282,9 +293,7 @@ class QueueBuilder(Builder):
         node, first, _, ask = work
         if first != -1 or ask != ASK_VALUE or not self._of[node]:
             return False
-        attempts = self._plan.attempts
-        known = attempts.tries or attempts.postponed
-        return not known or attempts.number((node, -1)) == 1
+        return self._plan.attempts.number((node, -1)) == 1
 
 
 def builder_for(dispatcher: Dispatcher, slot: SlotState, capacity: int, now: float) -> Builder:

@@ -53,15 +53,17 @@ class Calls:
     def inputs(self, node: int, ahead: Container[int] = ()) -> tuple[Input, ...]:
         """Where the inputs of a node are."""
         graph, values = self._plan.graph, self._plan.value
-        refs = graph.inputs[node]
-        if len(refs) == 1 and type(refs[0]) is int:  # most have one, and that is small
-            ref = refs[0]
-            made: Input = ref if ref in ahead else values[ref]
-            if type(made) is int or type(made) is bytes:
-                return (made,)
         # `successes` and `outcomes` of a list leave out what was skipped themselves.
         among_many = graph.kind[node] == GATHER and graph.spec[node] >= 0
-        return tuple([self._input(ref, ahead, among_many) for ref in refs])
+        found: list[Input] = []
+        for ref in graph.inputs[node]:
+            made: Input = None
+            if type(ref) is int:  # most are, and their values are small
+                made = ref if ref in ahead else values[ref]
+            if type(made) is not bytes and type(made) is not int:
+                made = self._input(ref, ahead, among_many)
+            found.append(made)
+        return tuple(found)
 
     def _to_split(self, work: Work) -> Input:
         run = self._plan.mapping.runs[work.node]

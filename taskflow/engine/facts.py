@@ -29,7 +29,9 @@ class Facts:
     def edges(self, node: int) -> list[int]:
         """The nodes that must end before this one is judged; elements of maps stream apart."""
         graph = self.graph
-        edges = [node_of(ref) for ref in graph.inputs[node]]
+        # Most are plain nodes: a call of `node_of` for each would be felt.
+        refs = graph.inputs[node]
+        edges = [ref if type(ref) is int else node_of(ref) for ref in refs]
         if node in graph.after:
             edges += graph.after[node]
         if node in graph.gates:

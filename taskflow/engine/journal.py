@@ -7,12 +7,10 @@ Replayed in this order into a new plan for the same graph, they bring it to the 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_VALUE, CallColumns
 from taskflow.crashing import reach
-from taskflow.engine.ordinary import alike
 from taskflow.graph.graph import DYNAMIC, MAP, TASK
 from taskflow.records import ASK_FED, NO_CALL, Given, Kept, KeptTasks, Tried, Wrote
 
@@ -36,8 +34,8 @@ class Journal:
     def ended(self, outcome: Outcome) -> None:
         """A call, or a span of elements, ended well or was skipped by its body."""
 
-    def done(self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]) -> None:
-        """Ordinary calls succeeded."""
+    def done(self, path: str, name: str, *columns: Sequence[Any]) -> None:
+        """Ordinary calls of a task on one path succeeded: nodes, numbers, values, seconds."""
 
     def failed(self, node: int, element: int, state: str, report: ErrorReport, took: float) -> None:
         """A task run, or a question, failed for good."""
@@ -85,12 +83,13 @@ class Recording(Journal):
     def given(self, slot: int, batch: Batch) -> None:
         """A slot was given a batch."""
         units: list[tuple[int, int, int]] = []
+        nodes: list[int] = []
         for call in batch.calls:
             if isinstance(call, CallColumns):
-                units += zip(call.nodes, itertools.repeat(-1), itertools.repeat(1))
+                nodes += call.nodes
             else:
                 units.append((call.node, call.first, call.count))
-        self.records.append(Given(slot, batch.id, tuple(units), self.now))
+        self.records.append(Given(slot, batch.id, tuple(units), self.now, nodes))
 
     def ended(self, outcome: Outcome) -> None:
         """A call, or a span of elements, ended well or was skipped by its body."""
@@ -117,15 +116,9 @@ class Recording(Journal):
             )
         )
 
-    def done(self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]) -> None:
-        """Ordinary calls succeeded."""
-        plan, graph = self._plan, self._plan.graph
-        for start, stop in alike(graph, nodes):
-            some, first = nodes[start:stop], nodes[start]
-            path, nths = plan.path_of(graph.scope[first]), [graph.nth[node] for node in some]
-            made, took = values[start:stop], seconds[start:stop]
-            kept = KeptTasks(path, plan.name_of(first), self.slot, self.now, some, nths, made, took)
-            self.records.append(kept)
+    def done(self, path: str, name: str, *columns: Sequence[Any]) -> None:
+        """Ordinary calls of a task on one path succeeded: nodes, numbers, values, seconds."""
+        self.records.append(KeptTasks(path, name, self.slot, self.now, *columns))
 
     def _record(self, node: int, first: int, count: int, ask: int, state: str) -> Kept:
         plan, graph = self._plan, self._plan.graph

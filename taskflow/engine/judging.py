@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.engine.facts import Facts
-from taskflow.engine.ordinary import ORDINARY, alike
+from taskflow.engine.ordinary import ORDINARY
 from taskflow.engine.rules import RUN
 from taskflow.engine.work import ASKS, Work
 from taskflow.events import (
@@ -20,7 +20,6 @@ from taskflow.events import (
     READY,
     SKIPPED,
     SUCCEEDED,
-    TasksDone,
     TasksEnded,
 )
 from taskflow.graph.graph import (
@@ -101,21 +100,36 @@ class Judging(Facts):
             if node >= first:
                 self.mapping.add(node)
         before = self.ready.sizes()
-        self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
+        self._open(first)
         self.settle()
         self.ready.sort_above(before)
 
     def _connect(self, first: int) -> None:
         graph, dependants, waiting = self.graph, self.dependants, self.waiting
-        has_more = graph.after or graph.gates or graph.maps
+        inputs, has_more = graph.inputs, graph.after or graph.gates or graph.maps
         for node in range(first, len(graph)):
-            edges = self.edges(node) if has_more or graph.inputs[node] else ()
+            if not inputs[node] and not has_more:
+                continue
+            edges = self.edges(node)
             waiting[node] = len(edges)
             for upstream in edges:
                 if dependants[upstream]:
                     dependants[upstream].append(node)
                 else:
                     dependants[upstream] = [node]
+
+    def _open(self, first: int) -> None:
+        """What waits for nothing is judged; ordinary nodes are ready without."""
+        of, state, spec = self.ordinary.of, self.state, self.graph.spec
+        is_new = self.recall is None and not self.cancelled
+        for node in range(first, len(of)):
+            if self.waiting[node]:
+                continue
+            if of[node] == ORDINARY and is_new:
+                state[node] = READY
+                self.ready.level(spec[node]).append(Work(node))
+            else:
+                self._due.append(node)
 
     # --- ending and judging ---
 
@@ -172,12 +186,6 @@ class Judging(Facts):
         self.mapping.nodes_ended(nodes)
         self.expansions.nodes_ended(nodes)
         self.keeping.all_ended(nodes)
-        graph = self.graph
-        for start, stop in alike(graph, nodes):
-            scope, spec = graph.scope[nodes[start]], graph.spec[nodes[start]]
-            numbers = [graph.nth[node] for node in nodes[start:stop]]
-            key, name = self.ordinary.name(scope, spec), graph.specs[spec].short
-            self.events.append(TasksDone(key, name, numbers, seconds[start:stop]))
 
     def settle(self) -> None:
         """Work off all that follows from what was just noted."""

@@ -52,10 +52,14 @@ class Ordinary:
         spec, scope, nth, payload, refs = (
             graph.spec, graph.scope, graph.nth, graph.payload, graph.inputs,
         )  # fmt: skip
+        known = self._names
         return CallColumns(
             list(nodes),
             [spec[node] for node in nodes],
-            [self.name(scope[node], spec[node]) for node in nodes],
+            [
+                known.get((scope[node], spec[node])) or self.name(scope[node], spec[node])
+                for node in nodes
+            ],
             [nth[node] for node in nodes],
             [payload[node] for node in nodes],
             [inputs(node, ahead) if refs[node] else () for node in nodes],
@@ -71,18 +75,17 @@ class Ordinary:
         return name
 
 
-def alike(graph: Graph, nodes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Spans of nodes that are calls of one task in one scope: where each begins and ends."""
-    spec, scope = graph.spec, graph.scope
-    start, known = 0, (-1, -1)
+def alike(graph: Graph, nodes: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Spans of nodes that are calls of one task in one scope: these two, begin and end."""
+    specs, scopes = graph.spec, graph.scope
+    start, scope, spec = 0, -1, -1
     for place, node in enumerate(nodes):
-        found = scope[node], spec[node]
-        if found != known:
+        if specs[node] != spec or scopes[node] != scope:
             if place:
-                yield start, place
-            start, known = place, found
+                yield scope, spec, start, place
+            start, scope, spec = place, scopes[node], specs[node]
     if nodes:
-        yield start, len(nodes)
+        yield scope, spec, start, len(nodes)
 
 
 def _flag(spec: TaskSpec) -> int:

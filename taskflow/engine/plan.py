@@ -28,7 +28,7 @@ from taskflow.engine.journal import Journal
 from taskflow.engine.judging import Judging
 from taskflow.engine.keeping import Keeping
 from taskflow.engine.mapping import Mapping
-from taskflow.engine.ordinary import Ordinary
+from taskflow.engine.ordinary import Ordinary, alike
 from taskflow.engine.ready import Ready
 from taskflow.engine.taking import Taking
 from taskflow.engine.work import Work
@@ -45,6 +45,7 @@ from taskflow.events import (
     SKIPPED,
     SUCCEEDED,
     TaskRetrying,
+    TasksDone,
 )
 from taskflow.graph.graph import (
     DYNAMIC,
@@ -136,7 +137,12 @@ class Plan(Judging):
         self, nodes: Sequence[int], values: Sequence[bytes], seconds: Sequence[float]
     ) -> None:
         """Take note that ordinary calls succeeded at their first attempts."""
-        self.journal.done(nodes, values, seconds)
+        nths = self.graph.nth
+        for scope, spec, start, stop in alike(self.graph, nodes):
+            some, took = nodes[start:stop], seconds[start:stop]
+            numbers, name = [nths[node] for node in some], self.graph.specs[spec].short
+            self.events.append(TasksDone(self.ordinary.name(scope, spec), name, numbers, took))
+            self.journal.done(self.path_of(scope), name, some, numbers, values[start:stop], took)
         self.end_done(nodes, values, seconds)
         self.settle()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.call import OF_ARGUMENTS, Failed, Failure, Gathered, Part
+from taskflow.call import OF_ARGUMENTS, Failed, Failure, Gathered, Part, hole
 from taskflow.digests import Digests
 from taskflow.errors import ResultError
 from taskflow.executors.answering import follow, revive
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: The arguments of one body: by place and by name.
 Arguments = tuple["Sequence[Any]", dict[str, Any]]
+
+
+#: In every payload with holes: the module of the function that fills them.
+_HOLES: Final = hole.__module__.encode()
 
 
 class MissingInputError(Exception):
@@ -40,7 +44,9 @@ class Inputs:
         if not inputs:
             return pickle.loads(payload)[:2]  # type: ignore[no-any-return] # as they were pickled
         values = [self.load(each) for each in inputs]
-        args, kwargs, slots = decode(payload, values)
+        # Only where a future stood deep inside are there holes to be filled while it is loaded.
+        has_holes = _HOLES in payload
+        args, kwargs, slots = decode(payload, values) if has_holes else pickle.loads(payload)
         return _placed(args, kwargs, slots, values)
 
     def elements(self, call: Call) -> Iterator[Arguments]:
@@ -75,7 +81,7 @@ class Inputs:
             made = self.made.get(source)
             if made is None:
                 raise MissingInputError
-            return decode(made)
+            return pickle.loads(made) if type(made) is bytes else decode(made)
         if isinstance(source, Failed):
             return Failure(revive(source.report, source.key), source.key, source.state)
         if isinstance(source, Gathered):

@@ -83,7 +83,7 @@ class SimulatedStore:
         return [each for each in self.records[trace - 1] if isinstance(each, Tried)]
 
     def given(self, run_id: str, trace: int) -> list[Given]:
-        return [each for each in self.records[trace - 1] if isinstance(each, Given)]
+        return [each.in_units() for each in self.records[trace - 1] if isinstance(each, Given)]
 
 
 class SimulatedLedger:

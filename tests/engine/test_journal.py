@@ -136,7 +136,7 @@ def test_a_batch_is_written_before_what_comes_of_it(history):
     """A resume knows what may have been under way."""
     history.go(lambda: add(1))
     assert [type(each) for each in history.store.records[-1]] == [Given, Kept]
-    assert history.store.records[-1][0].units == ((0, -1, 1),)
+    assert history.store.records[-1][0].in_units().units == ((0, -1, 1),)
 
 
 def test_secrets_are_masked_in_what_is_written_for_people():
