@@ -153,6 +153,8 @@ class Runner(Place):
         self.context = self.facts()
         self._inputs = Inputs()
         self._element = -1
+        #: How many elements of a task may be claimed at once, by spec.
+        self._groups: dict[int, int] = {}
         #: When the last body began, or was about to load its arguments.
         self.began = 0.0
         self.context.inputs_digest = self._digest
@@ -224,7 +226,7 @@ class Runner(Place):
 
     def _run_elements(self, call: Call, claims: Claims) -> Iterator[Outcome]:
         done = 0
-        group = 1
+        group = self._groups.get(call.spec, 1)
         elements: Iterator[Arguments] | None = None
         while done < call.count:
             granted = claims.take(min(group, call.count - done))
@@ -248,6 +250,7 @@ class Runner(Place):
                 done += outcome.count
                 yield outcome
             group = next_group(group, (time.perf_counter() - start) / max(1, done - before))
+            self._groups[call.spec] = group
 
     def _run_span(
         self,
