@@ -275,6 +275,7 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
     def _launched(
         self, params: dict[str, Any], listeners: Iterable[Listener], again: Again | None = None
     ) -> Run:
+        from taskflow.authoring.quiet import seldom_collecting
         from taskflow.authoring.source import sources_for
         from taskflow.launch import prepare
         from taskflow.wanted import What
@@ -298,7 +299,8 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             self.short,
             lambda: dumps(params),
         )
-        return prepare(what, self._settings(), list(listeners), again)
+        with seldom_collecting():  # plans, and what is kept of earlier traces, stay
+            return prepare(what, self._settings(), list(listeners), again)
 
     def _traced(
         self, facts: Context, directory: str, args: Sequence[Any], kwargs: dict[str, Any]
