@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: of a map gave, and an end without a call (upstream failed, a branch not taken, cancelled).
 ASK_FED: Final = 10
 NO_CALL: Final = 11
+#: A map that was cancelled before it had any element.
+NOT_OPENED: Final = 12
 
 
 class Kept(NamedTuple):
@@ -95,6 +97,10 @@ class KeptTasks(NamedTuple):
                 node, -1, 1, ASK_VALUE, SUCCEEDED, self.path, self.name, nth, 1, self.ended,
                 seconds, value, slot=self.slot,
             )  # fmt: skip
+
+
+#: The node of attempts that a resume has taken over and not come to yet.
+UNMET: Final = -1
 
 
 class Tried(NamedTuple):

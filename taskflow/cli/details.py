@@ -19,6 +19,7 @@ from taskflow.progress.jsonl import as_json
 from taskflow.progress.report import block
 from taskflow.progress.tally import within
 from taskflow.progress.words import duration
+from taskflow.records import UNMET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,7 +120,7 @@ def _whole_key(task_run: TaskRun) -> str:
 def tries_of(recorded: Recorded, task_run: TaskRun) -> list[Tried]:
     """The attempts of a task run before its last."""
     key = _whole_key(task_run)
-    return [each for each in recorded.tried if each.key == key]
+    return [each for each in recorded.tried if each.key == key and each.node != UNMET]
 
 
 def _try(number: int, tried: Tried) -> Line:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_VALUE, CallColumns
 from taskflow.crashing import reach
-from taskflow.graph.graph import DYNAMIC, MAP, TASK
-from taskflow.records import ASK_FED, NO_CALL, Given, Kept, KeptTasks, Tried, Wrote
+from taskflow.events import CANCELLED
+from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK
+from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED, Given, Kept, KeptTasks, Tried, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,8 +144,12 @@ class Recording(Journal):
 
     def unrun(self, node: int, first: int, count: int, state: str) -> None:
         """Task runs ended although no call for them did: a rule, a branch, a cancel, a graph."""
-        if self._plan.graph.kind[node] in _COUNTED and count:
+        kind = self._plan.graph.kind[node]
+        if kind in _COUNTED and count:
             self.records.append(self._record(node, first, count, NO_CALL, state))
+        elif kind in (MAP, FLAT) and first < 0 and state == CANCELLED:
+            # What took it as it was then, clean-up, is not to be taken for what takes it whole.
+            self.records.append(self._record(node, first, count, NOT_OPENED, state))
 
     def tried(
         self, node: int, element: int, state: str, delay: float, why: str, took: float = 0.0

@@ -17,8 +17,8 @@ from taskflow.engine.maps import CODE
 from taskflow.engine.plan import Plan
 from taskflow.engine.unchanged import by_node
 from taskflow.engine.work import Work
-from taskflow.events import BAD, CACHED, GOOD, PENDING, SKIPPED
-from taskflow.records import ASK_FED, NO_CALL
+from taskflow.events import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
+from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -164,7 +164,11 @@ class Past:
 def replayed(plan: Plan, records: Iterable[Kept]) -> Iterator[Kept]:
     """The records of a trace, each before the plan takes note of it."""
     for kept in records:
-        if kept.ask == NO_CALL or not _is_reached(plan, kept.node, kept.first, kept.count):
+        if kept.ask == NOT_OPENED:
+            plan.state[kept.node] = CANCELLED  # and what waits for it waits for ever
+        if kept.ask in (NO_CALL, NOT_OPENED) or not _is_reached(
+            plan, kept.node, kept.first, kept.count
+        ):
             continue
         yield kept
         if kept.ask == ASK_FED:

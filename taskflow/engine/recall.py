@@ -16,13 +16,14 @@ from taskflow.engine.past import outcome_of
 from taskflow.engine.work import Work
 from taskflow.events import CRASHED
 from taskflow.graph.graph import HELPERS
+from taskflow.records import UNMET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from taskflow.engine.past import Entry, Past
     from taskflow.engine.plan import Plan
-    from taskflow.records import Kept
+    from taskflow.records import Kept, Tried
 
 #: Why something is not kept, in words for people; what in the code changed is found elsewhere.
 CODE: Final = "code"
@@ -272,6 +273,10 @@ class Recall:
                 plan.attempts.wait(tried.when + self._skew, work)
                 waits = True
         return waits
+
+    def unmet(self) -> list[Tried]:
+        """Attempts of task runs that this trace has not come to: it may be cut off before."""
+        return [tried._replace(node=UNMET) for tried in self._past.tried.values()]
 
     def told(self) -> Iterator[tuple[str, int, dict[str, int]]]:
         """By name of a task: how many runs of it were kept, and why others were not."""

@@ -166,7 +166,8 @@ class Book:
 
     def begin(self) -> None:
         """Commit the trace of a plan that was made, with all that it keeps at once."""
-        self._ledger.begin(self._trace, self.journal.drain(), digested=self._digested)
+        kept = [*self.journal.drain(), *(self.recall.unmet() if self.recall else ())]
+        self._ledger.begin(self._trace, kept, digested=self._digested)
 
     def end(self, state: str) -> None:
         """Commit the end of a go; of one that was paused, nothing more than that."""
@@ -187,6 +188,7 @@ class Witness:
         self.complaints: list[str] = []
         self.done: set[Mark] = set()
         self._failures: dict[str, int] = {}  # by key, when the run was cut off
+        self._tried: Counter[str] = Counter()  # by key
         self._plan: Plan
         self._marks: dict[tuple[int, int], Mark] = {}
 
@@ -202,10 +204,12 @@ class Witness:
         failures, losses = self._plan.attempts.tries.get(unit, (0, 0))
         again = body in self.done and not has_failures(call)
         self._blame(again, f"{body} had ended and began again")
-        self._blame(failures + losses > self.began[body], f"{body} is charged what it never did")
-        forgotten = failures < self._failures.get(self._plan.key_of_call(*unit), 0)
-        self._blame(forgotten, f"a failure of {body} was forgotten")
+        key = self._plan.key_of_call(*unit)
+        # By key: after a cancel, clean-up may be given something else, and its attempts count on.
+        self._blame(failures + losses > self._tried[key], f"{body} is charged what it never did")
+        self._blame(failures < self._failures.get(key, 0), f"a failure of {body} was forgotten")
         self.began[body] += 1
+        self._tried[key] += 1
         return failures, self.began[body] > 3
 
     def leave(self, ident: str, mark: int) -> None:
@@ -222,6 +226,7 @@ class Witness:
         for record in records:
             if isinstance(record, Kept):
                 self._note_end(record)
+                self._failures.pop(record.key_of(record.first), None)
             elif isinstance(record, Tried) and cut_off:
                 self._failures[record.key] = record.failures
 

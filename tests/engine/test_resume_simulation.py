@@ -109,3 +109,26 @@ def test_a_run_that_is_cut_off_while_a_list_is_taken_apart_is_resumed(at):
     """What takes it apart is no element of the map."""
     recipe = (Step("numbers", fates=("ok",)), Step("map", over=((0, "value"),)))
     check(Saga(recipe, at, script=[Fate("crash", at)]))
+
+
+@pytest.mark.parametrize("fates", [("ok",), ("fail",)])
+def test_a_map_that_a_cancel_ended_before_it_began_is_no_empty_one(fates):
+    """Clean-up that was given nothing of it is not kept for clean-up that is given its list."""
+    recipe = (
+        Step("task", fates=("fail",), rule="always"),
+        Step("map", over=((0, "range"),), after=(0,), rule="all_done"),
+        Step("task", inputs=((1, "value"),), rule="always", retries=1, fates=fates),
+    )
+    for seed in range(40):
+        check(Saga(recipe, seed, slots=1))
+
+
+def test_attempts_outlast_a_go_that_did_not_come_to_their_task():
+    """Two crashes in a row, the second one before the task is reached again."""
+    recipe = (
+        Step("task", fates=("fail",)),
+        Step("task", inputs=((0, "outcome"),), rule="always", retries=1, fates=("fail",)),
+    )
+    for at in range(1, 12):
+        for soon in range(1, 6):
+            check(Saga(recipe, at, slots=1, script=[Fate("crash", at), Fate("crash", soon)]))
