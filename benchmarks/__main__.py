@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import history, report
+from benchmarks import history, plot, report
 from benchmarks.bench import Bench
+from benchmarks.environments import default_folder
 from benchmarks.measure import machine, say
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ QUESTIONS: Final = (
     "resume",
     "progress",
     "scaling",
+    "throughput",
 )
 #: What `--quick` makes of rounds and sizes.
 QUICK_ROUNDS, QUICK_SCALE = 3, 0.1
@@ -50,12 +52,16 @@ def main() -> None:
     print(f"{report.heading(facts)}; medians of {rounds} alternating rounds", flush=True)
     if scale != 1.0:
         print(f"at {scale:g} of the sizes that the figures are named after", flush=True)
-    answers = _ask(chosen.questions or QUESTIONS, rounds, scale)
+    bench = Bench(rounds, scale, all_peers=chosen.peers, environments=chosen.envs)
+    answers = _ask(chosen.questions or QUESTIONS, bench)
     if len(answers) > 1:
         print(f"\nall figures\n\n{report.figures(answers)}")
     if chosen.json:
         data = report.as_data(facts, answers)
         chosen.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    if chosen.plot:
+        rates = answers["throughput"].blocks[:-1]  # the last is of times
+        chosen.plot.write_text(plot.throughput(facts, rates))
     if chosen.record:
         history.record(facts, answers)
 
@@ -74,19 +80,24 @@ def _arguments() -> argparse.Namespace:
     add("--rounds", type=int, help="how often everything is measured")
     add("--scale", type=float, help="this share of all sizes")
     add("--json", type=Path, metavar="FILE", help="write every round there")
+    add("--peers", action="store_true", help="throughput: install all peers, and measure them")
+    add("--envs", type=Path, default=default_folder(), help="where to: %(default)s")
+    add("--plot", type=Path, metavar="FILE.svg", help="draw the throughputs")
     add("--record", action="store_true", help="add the figures to the history of commits")
     chosen = parser.parse_args()
     unknown = set(chosen.questions) - {*QUESTIONS, "history"}
     if unknown:
         parser.error(f"there is no question {', '.join(sorted(unknown))}; --help lists them")
+    if chosen.plot and chosen.questions and "throughput" not in chosen.questions:
+        parser.error("--plot draws the throughputs: ask for throughput, too")
     if chosen.record and (chosen.scale or chosen.quick):
         parser.error("--record is for figures of full size: leave out --quick and --scale")
     return chosen
 
 
-def _ask(questions: Sequence[str], rounds: int, scale: float) -> dict[str, Answer]:
+def _ask(questions: Sequence[str], bench: Bench) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
-    with Bench(rounds, scale) as bench:
+    with bench:
         for name in questions:
             say(name)
             module = _module(name)

@@ -8,11 +8,13 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks import flows, pools, work
+from benchmarks.environments import default_folder
 from benchmarks.measure import Block, Case, Figure, Timing, alternate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from taskflow import Pipeline
 
@@ -37,6 +39,9 @@ class Bench:
     rounds: int
     #: This share of all sizes.
     scale: float = 1.0
+    #: Whether peers take part that are not installed here, and where their environments are.
+    all_peers: bool = False
+    environments: Path = field(default_factory=default_folder)
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -132,4 +137,4 @@ def times_reference(block: Block, runner: str, name: str, target: float | None =
 
 def found(block: Block, runner: str) -> Timing:
     """The timing of a runner."""
-    return next(each for each in block.timings if each.case.runner == runner)
+    return next(each for each in block.timings if each.runner == runner)

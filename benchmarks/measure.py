@@ -42,9 +42,12 @@ class Case:
 
 @dataclass(slots=True)
 class Timing:
-    """How long a case took in each round."""
+    """How long one way of doing a piece of work took in each round."""
 
-    case: Case
+    runner: str
+    count: int
+    note: str
+    ideal: float | None = None
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -55,12 +58,12 @@ class Timing:
     @property
     def per_second(self) -> float:
         """Tasks per second, from the median."""
-        return self.case.count / self.median
+        return self.count / self.median
 
     @property
     def of_ideal(self) -> float | None:
         """Which share of this time perfectly parallel workers would take."""
-        return None if self.case.ideal is None else self.case.ideal / self.median
+        return None if self.ideal is None else self.ideal / self.median
 
     def over(self, reference: Timing) -> float:
         """How many times as many tasks per second as the reference."""
@@ -97,7 +100,7 @@ class Block:
     @property
     def compared_with(self) -> Timing | None:
         """The timing that the ratios compare with."""
-        return next((each for each in self.timings if each.case.runner == self.reference), None)
+        return next((each for each in self.timings if each.runner == self.reference), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,11 @@ class Answer:
 
 def alternate(cases: Sequence[Case], rounds: int) -> list[Timing]:
     """Time every case once in each round, so that a slow minute of the machine hits them all."""
-    timings = [Timing(case) for case in cases]
+    timings = [Timing(case.runner, case.count, case.note, case.ideal) for case in cases]
     for number in range(rounds):
         say(f"  round {number + 1} of {rounds}")
-        for timing in timings:
-            timing.seconds.append(_timed(timing.case))
+        for case, timing in zip(cases, timings, strict=True):
+            timing.seconds.append(_timed(case))
     return timings
 
 

@@ -61,14 +61,14 @@ def _timing(block: Block, timing: Timing) -> dict[str, Any]:
     reference = block.compared_with
     return {
         "work": block.work,
-        "runner": timing.case.runner,
-        "tasks": timing.case.count,
+        "runner": timing.runner,
+        "tasks": timing.count,
         "seconds": timing.seconds,
         "median": timing.median,
         "per_second": timing.per_second,
         "ratio": None if reference is None else timing.over(reference),
         "of_ideal": timing.of_ideal,
-        "note": timing.case.note,
+        "note": timing.note,
     }
 
 
@@ -85,9 +85,9 @@ def _row(timing: Timing, reference: Timing | None) -> str:
     spread = f"({duration(min(timing.seconds))} to {duration(max(timing.seconds))})"
     times = "" if reference is None else ratio(timing.over(reference))
     ideal = timing.of_ideal
-    note = timing.case.note if ideal is None else f"{ideal:.1%} of ideal; {timing.case.note}"
+    note = timing.note if ideal is None else f"{ideal:.1%} of ideal; {timing.note}"
     return (
-        f"    {timing.case.runner:<32} {duration(timing.median):>8} {spread:<22} "
+        f"    {timing.runner:<32} {duration(timing.median):>8} {spread:<22} "
         f"{rate(timing.per_second):>13} {times:>9}  {note}"
     )
 

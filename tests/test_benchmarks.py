@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import history
-from benchmarks.measure import Answer, Figure
+from benchmarks import contestants, history, plot
+from benchmarks.contestants import PeerFailedError
+from benchmarks.environments import NotAvailableError, Peer, peers
+from benchmarks.measure import Answer, Block, Figure, Timing
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,6 +61,53 @@ def test_the_history_shows_each_figure_over_commits(tmp_path):
         ["fan-out", "(×", "loky)", "2.04"],
         ["chain", "(×", "loky)", "1,234"],
     ]
+
+
+def test_every_peer_says_what_it_needs_and_what_it_does():
+    """The head of its module lists requirements, its docstring is one sentence for the table."""
+    found = {peer.name: peer for peer in peers()}
+    assert {"loky", "joblib", "dask", "ray", "prefect", "taskflow"} <= found.keys()
+    assert found["loky"].requirements == ("loky",)
+    assert found["loky"].is_here
+    assert found["loky"].interpreter(Path("nowhere")) == sys.executable
+    for peer in found.values():
+        assert peer.note.endswith(".")
+        assert "\n" not in peer.note
+
+
+def test_a_peer_that_cannot_be_installed_is_told_apart(tmp_path):
+    """The reason is pip's own; the table shows it where the peer would stand."""
+    peer = Peer("nobody", (f"nobody @ file://{tmp_path}/nobody.whl",), "Nothing.")
+    with pytest.raises(NotAvailableError, match=r"cannot be installed: .*nobody\.whl"):
+        peer.interpreter(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("print('one'); raise SystemExit('no server')", "exit code 1: no server"),
+        ("import signal; signal.pause()", "not done within 1 s"),
+    ],
+)
+def test_a_peer_that_fails_or_hangs_is_ended_with_its_reason(tmp_path, code, reason):
+    """One peer that does not work holds up nobody."""
+    module = tmp_path / "broken.py"
+    module.write_text(code)
+    with pytest.raises(PeerFailedError, match=reason):
+        contestants.run([sys.executable, str(module)], 1.0, patience=1)
+
+
+def test_the_plot_is_a_picture_with_a_bar_for_each(tmp_path):
+    """It is well-formed, names everybody, and has a style for dark pages."""
+    timings = [
+        Timing(name, 1000, "", None, [took]) for name, took in [("taskflow", 0.1), ("<b>", 2)]
+    ]
+    svg = plot.throughput(FACTS, [Block("no-ops", timings)])
+    root = ET.fromstring(svg)
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"taskflow", "<b>", "10,000/s", "500/s"} <= set(texts)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}rect"))) == 2
+    assert "prefers-color-scheme: dark" in svg
 
 
 def benchmarks(*arguments):
