@@ -37,7 +37,7 @@ QUESTIONS: Final = (
     "throughput",
 )
 #: What `--quick` makes of rounds and sizes.
-QUICK_ROUNDS, QUICK_SCALE = 3, 0.1
+QUICK_ROUNDS, QUICK_SCALE = 3, 0.05
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     facts = {**machine(), "commit": history.commit(), "rounds": rounds, "scale": scale}
     print(f"{report.heading(facts)}; medians of {rounds} alternating rounds", flush=True)
     if scale != 1.0:
-        print(f"at {scale:g} of the sizes that the figures are named after", flush=True)
+        print(f"at {scale:g} of the sizes: what is wanted of a figure is for all of it", flush=True)
     bench = Bench(rounds, scale, all_peers=chosen.peers, environments=chosen.envs)
     answers = _ask(chosen.questions or QUESTIONS, bench)
     if len(answers) > 1:

@@ -84,7 +84,9 @@ def default_folder() -> Path:
 def _peer(path: Path) -> Peer:
     text = path.read_text()
     head = text.partition(f"{_OPENS}\n")[2].partition(f"{_CLOSES}\n")[0]
-    script = tomllib.loads("".join(line.lstrip("# ") for line in head.splitlines(keepends=True)))
+    script = tomllib.loads(
+        "".join(line.removeprefix("# ") for line in head.splitlines(keepends=True))
+    )
     return Peer(path.stem, tuple(script["dependencies"]), ast.get_docstring(ast.parse(text)) or "")
 
 

@@ -93,12 +93,12 @@ def _row(timing: Timing, reference: Timing | None) -> str:
 
 
 def _figure(figure: Figure) -> str:
-    line = f"  {figure.name:<42} {quantity(figure.value):>9} {figure.unit:<24}"
+    line = f"  {figure.name:<48} {quantity(figure.value):>9} {figure.unit:<24}"
     if figure.target is None:
         return line.rstrip()
     sign = "≤" if figure.at_most else "≥"
     verdict = "" if figure.is_met else "  missed"
-    return f"{line} wanted {sign} {quantity(figure.target)}{verdict}"
+    return f"{line} wanted {sign} {figure.target:g}{verdict}"
 
 
 def duration(seconds: float) -> str:

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["dbos"]
 # ///
-"""Steps of a workflow, one after the other in one process; each is committed to SQLite."""
+"""Steps of a workflow, one after the other in one process; each is committed to SQLite, flushed."""
 
 from __future__ import annotations
 

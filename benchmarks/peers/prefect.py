@@ -1,4 +1,5 @@
 # /// script
+# # prefect 3.8 does not start with a newer FastAPI
 # dependencies = ["prefect", "fastapi<0.140"]
 # ///
 """A server of its own, tasks in threads, retries, states and results in its SQLite database."""

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["redun"]
 # ///
-"""Tasks in threads of one process; every value and call in its SQLite database, looked up first."""
+"""Tasks in threads of one process; values and calls in SQLite, by default (as here) in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ total = make_task(cache=False)(work.total)
 
 
 def value(expression: object) -> int:
-    """Run in a new database."""
+    """Run with a new database."""
     scheduler = Scheduler()
     scheduler.load()
     return scheduler.run(expression)

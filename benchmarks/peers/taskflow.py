@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["taskflow-orchestrator"]
 # ///
-"""2 processes, a graph, retries; every run is kept in SQLite and flushed to the disk."""
+"""2 processes, a graph, retries; each task run is committed to SQLite, all flushed at the end."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 #: Below this a peak of memory is mostly what the allocator has taken in advance.
-_WEIGHABLE = 10_000
+_WEIGHABLE = 100_000
 _FLAT = 1.2
 
 
