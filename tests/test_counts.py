@@ -27,22 +27,25 @@ ROOT = Path(__file__).parent.parent
 
 
 class Bound(NamedTuple):
-    """A pipeline with so many task runs, and what it may cost."""
+    """A pipeline, its parameter for a size, and what each unit of that may cost."""
 
     pipeline: Any
-    params: dict[str, int]
-    tasks: int
+    parameter: str
+    size: int
     batch: int  #: tasks in a batch, and in an answer of a worker, on average at the least
-    calls: float  #: of Python functions in the engine's thread, for each task; tracing, too
-    rows: float  #: in the store, for each task
-    bytes: float  #: of the store, for each task
+    calls: float  #: of Python functions in the engine's thread; tracing, too
+    rows: float  #: in the store
+    bytes: float  #: of the store
+
+    def run(self, size: int, **options: Any) -> Any:
+        return taskflow.run(self.pipeline.options(**options), **{self.parameter: size})
 
 
 BOUNDS = {
-    "fan-out": Bound(flows.fan_out, {"n": 2_000}, 2_001, 10, 25, 1.02, 260),
-    "chain": Bound(flows.chain, {"n": 2_000}, 2_000, 10, 35, 1.02, 260),
-    "tree": Bound(flows.tree, {"leaves": 1_000}, 1_999, 8, 40, 1.02, 260),
-    "map": Bound(flows.mapped, {"n": 20_000}, 20_001, 100, 3, 0.1, 20),
+    "fan-out": Bound(flows.fan_out, "n", 2_000, 10, 22, 1.02, 150),
+    "chain": Bound(flows.chain, "n", 2_000, 10, 30, 1.02, 150),
+    "tree": Bound(flows.tree, "leaves", 2_048, 8, 60, 2.04, 300),
+    "map": Bound(flows.mapped, "n", 20_000, 100, 2, 0.1, 10),
 }
 
 
@@ -72,15 +75,20 @@ class CountingExecutor(ProcessExecutor):
 def test_short_tasks_travel_many_at_a_time(bound):
     """A batch for a worker has many calls, and an answer many outcomes, also along a chain."""
     executor = CountingExecutor()
-    taskflow.run(bound.pipeline.options(executor=executor), **bound.params)
-    assert 2 < executor.batches <= bound.tasks / bound.batch
-    assert 2 < executor.answers <= bound.tasks / bound.batch
+    bound.run(bound.size, executor=executor)
+    assert 2 < executor.batches <= bound.size / bound.batch
+    assert 2 < executor.answers <= bound.size / bound.batch
 
 
 def test_tracing_and_running_take_so_many_function_calls_in_the_engine(bound):
     """Calls of Python functions in the thread that traces and drives the run."""
-    run = bound.pipeline.options(workers=2)
-    taskflow.run(run, **bound.params)  # what is imported and compiled once is no part of it
+    bound.run(bound.size, workers=2)  # what is imported and compiled once is no part of it
+    little, much = function_calls(bound, 2), function_calls(bound, bound.size)
+    assert 0 < (much - little) / bound.size <= bound.calls
+
+
+def function_calls(bound, size):
+    """How many a run takes."""
     events = Counter()
 
     def count(frame, event, what):
@@ -88,19 +96,24 @@ def test_tracing_and_running_take_so_many_function_calls_in_the_engine(bound):
 
     sys.setprofile(count)
     try:
-        taskflow.run(run, **bound.params)
+        bound.run(size, workers=2)
     finally:
         sys.setprofile(None)
-    assert 0 < events["call"] / bound.tasks <= bound.calls
+    return events["call"]
 
 
 def test_the_store_takes_a_row_for_a_task_run_and_few_for_a_map(bound, tmp_path):
     """Rows of all tables, and bytes of all files, when the run has ended."""
-    taskflow.run(bound.pipeline.options(workers=2, store=f"sqlite:///{tmp_path}/"), **bound.params)
-    close_all()
-    assert 0 < rows(tmp_path / "store.db") / bound.tasks <= bound.rows
-    sizes = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
-    assert 0 < sum(sizes) / bound.tasks <= bound.bytes
+    sizes = {}
+    for size in (2, bound.size):
+        folder = tmp_path / str(size)
+        bound.run(size, workers=2, store=f"sqlite:///{folder}/")
+        close_all()
+        files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        sizes[size] = rows(folder / "store.db"), sum(files)
+    more_rows, more_bytes = (b - a for a, b in zip(*sizes.values(), strict=True))
+    assert 0 < more_rows / bound.size <= bound.rows
+    assert 0 < more_bytes / bound.size <= bound.bytes
 
 
 def rows(path):
