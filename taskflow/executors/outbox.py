@@ -26,6 +26,8 @@ FLUSH_COUNT: Final = 2000
 OUTPUT_SECONDS: Final = 0.1
 #: What a worker is given at its end to close what its bodies have opened.
 CLOSE_SECONDS: Final = 10.0
+#: Text that does not wait for others to travel with it.
+LONG_BYTES: Final = 64 * 1024
 #: Output of one task run that travels at once; of more, the middle is left out.
 OUTPUT_BYTES: Final = 256 * 1024
 
@@ -43,23 +45,29 @@ class Outbox:
         #: What succeeded with small values; it is sent with the outcomes.
         self.done = Finished()
         self._messages: list[tuple[Any, ...]] = []
-        self._waiting = 0  # outcomes in them
+        self._waiting = 0  # outcomes and texts in them
         self._flushed = time.monotonic()
 
     def send(self, *message: Any) -> None:
-        """Send a message of its own, now."""
-        data = pickle.dumps(message, 5)
+        """Send a message, now, behind all that waits."""
         with self._lock:
-            self._link.send(data)
+            self._wait(message)
+            self.flush()
+
+    def _wait(self, message: tuple[Any, ...]) -> None:
+        self._collect()
+        self._messages.append(message)
+        self._waiting += 1
 
     def add(self, outcome: Outcome) -> None:
         """Send an outcome, soon."""
         with self._lock:
             self._collect()
-            if not self._messages or self._messages[-1][0] != "ended":
-                self._messages.append(("ended", []))
-            self._messages[-1][1].append(tuple(outcome))
-            self._waiting += 1
+            if self._messages and self._messages[-1][0] == "ended":
+                self._messages[-1][1].append(tuple(outcome))
+                self._waiting += 1
+            else:
+                self._wait(("ended", [tuple(outcome)]))
         self.flush_if_due()
 
     def _collect(self) -> None:
@@ -81,18 +89,18 @@ class Outbox:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are outcomes to be sent."""
+        """Whether there is something to be sent."""
         return bool(self._messages or self.done)
 
     def flush(self) -> None:
-        """Send the outcomes that wait."""
+        """Send all that waits, in one message."""
         with self._lock:
             self._collect()
             messages, self._messages = self._messages, []
             self._waiting = 0
             self._flushed = time.monotonic()
-            for message in messages:
-                self._link.send(pickle.dumps(message, 5))
+            if messages:
+                self._link.send(pickle.dumps(messages, 5))
 
     @property
     def is_sending_here(self) -> bool:
@@ -119,7 +127,10 @@ class Outbox:
             self._marks.append(_Mark(end - len(data), end, record))
 
     def send_log(self, key: str, *, whole_lines: bool) -> None:
-        """Send what was written to the log since the last time; an unfinished line may wait."""
+        """Send what was written to the log since the last time, soon; an unfinished line may wait.
+
+        If the worker dies before, the engine finds it in the log.
+        """
         if os.fstat(self._log.fileno()).st_size <= self._read:
             return
         with self._lock:
@@ -140,7 +151,9 @@ class Outbox:
                 said = list(self._apart(start, data))
             if said:
                 self._read = end
-                self._link.send(pickle.dumps(("wrote", key, said, end), 5))
+                self._wait(("wrote", key, said, end))
+                if end - start > LONG_BYTES:
+                    self.flush()
 
     def _part(self, start: int, end: int) -> bytes:
         return os.pread(self._log.fileno(), end - start, start)

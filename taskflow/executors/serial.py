@@ -166,6 +166,7 @@ class SerialWorker:
     def send_output(self) -> None:
         """Send what was written outside of all bodies."""
         self._outbox.send_log("", whole_lines=False)
+        self._outbox.flush()
 
     @property
     def _current_key(self) -> str:

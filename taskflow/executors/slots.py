@@ -180,11 +180,13 @@ class Slot:
         return [report for message in messages for report in self._reports(message)]
 
     def _reports(self, message: bytes) -> list[Report]:
-        kind, *rest = pickle.loads(message)
-        if kind == "wrote":
-            return list(self._wrote(*rest))
-        report = self._report(kind, rest)
-        return [] if report is None else [report]
+        reports: list[Report] = []
+        for kind, *rest in pickle.loads(message):
+            if kind == "wrote":
+                reports += self._wrote(*rest)
+            elif (report := self._report(kind, rest)) is not None:
+                reports.append(report)
+        return reports
 
     def _wrote(self, key: str, said: list[tuple[str, int, str]], told: int) -> Iterator[Report]:
         self._told = told

@@ -144,6 +144,7 @@ class WideWorker:
         """Send whole lines, of bodies that go on, and of what cannot be told whose it is."""
         self._output.flush()
         self._outbox.send_log("", whole_lines=True)
+        self._outbox.flush()
 
 
 @contextlib.contextmanager

@@ -104,7 +104,7 @@ def serve() -> None:
             break
         _end_if_alone(life.fileno())
         redirect(os.devnull)
-        link.send(pickle.dumps(("free", tuple(before.strays())), 5))
+        link.send(pickle.dumps([("free", tuple(before.strays()))], 5))
         _tidy_while_idle(link)
     connection.close()  # so the engine knows that all is closed
 
