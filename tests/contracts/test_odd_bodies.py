@@ -182,7 +182,8 @@ def test_a_body_is_stubborn_if_it_could_have_stopped(tmp_path, monkeypatch, kind
     _here.update(go_on=threading.Event(), begun=[])
     driver = Driver(ThreadExecutor(2), tmp_path, kind)
     body = _hold_up if blocks else _stubborn_async if kind == "async" else _stubborn
-    call = driver.call(body, timeout=0.01)
+    # Long enough for the body to come to where it stays, on a busy machine, too.
+    call = driver.call(body, timeout=0.3)
     driver.submit(call)
     crew = driver.executor._near._crews[driver.slot]
     (unit,) = driver.until(lambda: crew.stubborn(time.monotonic()))
