@@ -37,7 +37,7 @@ def chain(n: int) -> int:
 def main() -> None:
     """With a pool of the standard library."""
     with pools.standard() as pool:
-        compete("pipefunc", mapped=Work(100_000, partial(mapped, pool)), chain=Work(300, chain))
+        compete("pipefunc", mapped=Work(100_000, partial(mapped, pool)), chain=Work(150, chain))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main() -> None:
     }
     with temporary_settings(patient):
         compete(
-            "prefect", fan_out=Work(500, fan_out), mapped=Work(500, mapped), chain=Work(200, chain)
+            "prefect", fan_out=Work(300, fan_out), mapped=Work(200, mapped), chain=Work(100, chain)
         )
 
 

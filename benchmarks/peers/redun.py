@@ -28,5 +28,5 @@ if __name__ == "__main__":
     compete(
         "redun",
         fan_out=Work(500, lambda n: value(work.fan_out(n, same, total))),
-        chain=Work(150, lambda n: value(work.chain(n, add_one))),
+        chain=Work(100, lambda n: value(work.chain(n, add_one))),
     )
