@@ -19,9 +19,9 @@ from benchmarks import flows
 
 #: A small size is run again until so many tasks have run, or so often.
 _ENOUGH = 20_000
-_MOST = 5
+_MOST = 20
 #: Runs of two tasks whose cost is taken off.
-_SMALL = 3
+_SMALL = 10
 
 
 class Cost(NamedTuple):

@@ -110,6 +110,13 @@ def test_the_plot_is_a_picture_with_a_bar_for_each(tmp_path):
     assert "prefers-color-scheme: dark" in svg
 
 
+def test_the_history_that_is_kept_can_be_shown():
+    """Every line of it has the figures of a commit."""
+    lines = history.table().splitlines()
+    assert lines[0].startswith("commit")
+    assert len(lines) > 2
+
+
 def benchmarks(*arguments):
     """The program, to its end."""
     command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
