@@ -275,9 +275,9 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
     def _launched(
         self, params: dict[str, Any], listeners: Iterable[Listener], again: Again | None = None
     ) -> Run:
-        from taskflow.authoring.quiet import seldom_collecting
         from taskflow.authoring.source import sources_for
         from taskflow.launch import prepare
+        from taskflow.quiet import seldom_collecting
         from taskflow.wanted import What
 
         trace = active_trace()

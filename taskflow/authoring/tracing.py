@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from taskflow.authoring.arguments import Taker
 from taskflow.authoring.captured import refuse_captured, together
 from taskflow.authoring.future import Future, Handle
-from taskflow.authoring.quiet import seldom_collecting
 from taskflow.authoring.where import Places, here, shown
 from taskflow.call import Code
 from taskflow.errors import CycleError, DefinitionError, FutureError, RunawayError
 from taskflow.graph.graph import BARRIER, CHOICE, DYNAMIC, GATHER, TASK, TRUTH, Graph, MapSpec
 from taskflow.graph.order import find_cycle
+from taskflow.quiet import seldom_collecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

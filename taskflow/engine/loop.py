@@ -7,6 +7,7 @@ requests, timers ─▶ plan ─▶ dispatcher ─▶ executor.submit
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ from taskflow.events import (
     TaskProgressed,
     TaskWrote,
 )
+from taskflow.quiet import seldom_collecting
 from taskflow.records import Worker, Wrote
 
 if TYPE_CHECKING:
@@ -102,11 +104,14 @@ class Engine:
     def run(self) -> None:
         """Run the plan to its end."""
         self.emit()
-        while not self._is_over:
-            try:
-                self._step()
-            except Abort:
-                self._abort()
+        # Where bodies run in this process, the garbage they leave is to be found as ever.
+        is_alone = all(lane.can_kill for lane in self.executor.lanes)
+        with seldom_collecting() if is_alone else contextlib.nullcontext():
+            while not self._is_over:
+                try:
+                    self._step()
+                except Abort:
+                    self._abort()
         self._journal.records += self._chatter.rest()
         self.emit()
         self._keep(is_last=True)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from taskflow import pipeline, task
-from taskflow.authoring.quiet import SELDOM
+from taskflow.quiet import SELDOM
 
 CALLS = 1000
 
