@@ -37,7 +37,7 @@ QUESTIONS: Final = (
     "throughput",
 )
 #: What `--quick` makes of rounds and sizes.
-QUICK_ROUNDS, QUICK_SCALE = 3, 0.05
+QUICK_ROUNDS, QUICK_SCALE = 2, 0.05
 
 
 def main() -> None:

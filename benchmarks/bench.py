@@ -54,11 +54,9 @@ class Bench:
         """This many, or the share of it that is asked for; at least four."""
         return max(4, int(count * self.scale))
 
-    def block(
-        self, work: str, cases: Sequence[Case], reference: str = REFERENCE, rounds: int = 0
-    ) -> Block:
+    def block(self, work: str, cases: Sequence[Case], reference: str = REFERENCE) -> Block:
         """Time the cases in alternating rounds."""
-        return Block(work, alternate(cases, rounds or self.rounds), reference)
+        return Block(work, alternate(cases, self.rounds), reference)
 
     @cached_property
     def loky(self) -> Executor:

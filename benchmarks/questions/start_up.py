@@ -52,7 +52,6 @@ def _programs(bench: Bench) -> Block:
             _program("taskflow run hello.py", *hello, note="worker processes, kept in a store"),
         ],
         "python -c pass",
-        rounds=max(bench.rounds, 5),
     )
 
 
