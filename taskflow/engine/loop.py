@@ -182,8 +182,9 @@ class Engine:
 
     def _take(self, report: Report, now: float) -> None:
         self._journal.slot = report.slot
-        if isinstance(report, Ended):
+        if isinstance(report, (Ended, Done)):
             reach("outcomes received")
+        if isinstance(report, Ended):
             outcomes = [
                 self._with_tail(each) if each.state in BAD else each for each in report.outcomes
             ]
@@ -193,7 +194,6 @@ class Engine:
             if self._chatter.holds:
                 self._let_out([each[:2] for each in outcomes])
         elif isinstance(report, Done):
-            reach("outcomes received")
             self.dispatcher.done(report, now)
             if self._chatter.holds:
                 self._let_out([(node, -1) for node in report.nodes])

@@ -65,7 +65,8 @@ class ProcessExecutor:
         if warm.is_empty():
             check_files(self.workers)
             tame_loky()
-            warm.start_ahead(thread_caps(self.workers))
+            with contextlib.suppress(OSError):  # whoever starts it for the run says why it cannot
+                warm.start_ahead(thread_caps(self.workers))
 
     def start(self, setup: Setup) -> None:
         """Start the first worker; the others start when they are given something to do.

@@ -256,6 +256,7 @@ class Slot:
         tail = self._tail()
         stubborn = frozenset(self._stubborn)
         unclaimed = dict(self.process.tokens.withdraw() + self._returned)
+        self._returned.clear()
         lost = Lost(self.number, cause, tail, unclaimed, self._killed, stubborn)
         self._replace()
         if self._deaths_at_start >= START_TRIES:
