@@ -96,9 +96,8 @@ class Judging(Facts):
         self.ordinary.adopt(first)
         self.keeping.adopt(first)
         self.events += self.announcements(first)
-        for node in sorted(graph.maps):
-            if node >= first:
-                self.mapping.add(node)
+        for node in graph.since(first, graph.maps):
+            self.mapping.add(node)
         before = self.ready.sizes()
         self._open(first)
         self.settle()

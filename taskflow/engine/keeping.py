@@ -6,7 +6,6 @@ inputs of the run's result, and what a dynamic call will hand on, stay for good.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 from taskflow.graph.graph import node_of, sources_of
@@ -29,16 +28,16 @@ class Keeping:
         """Take in the nodes from `first` on: a whole graph, or the fragment of a dynamic call."""
         graph, readers = self._plan.graph, self.readers
         readers += [0] * (len(graph) - first)
-        for refs in itertools.islice(graph.inputs, first, None):
+        for refs in graph.inputs[first:]:
             for ref in refs:
                 above = ref if type(ref) is int else node_of(ref)
                 if above >= 0:
                     readers[above] += 1
-        for node, spec in graph.maps.items():
-            for above in sources_of(spec) if node >= first else ():
+        for node in graph.since(first, graph.maps):
+            for above in sources_of(graph.maps[node]):
                 readers[above] += 1
-        for node, (truth, _) in graph.gates.items():  # a truth is small, and asked until the end
-            readers[truth] += node >= first
+        for node in graph.since(first, graph.gates):  # a truth is small, and asked until the end
+            readers[graph.gates[node][0]] += 1
         if first:
             readers[-1] += 1
         elif graph.result is not None:

@@ -42,9 +42,8 @@ class Ordinary:
             specs[spec] if kind == TASK else OTHER
             for kind, spec in zip(graph.kind[first:], graph.spec[first:], strict=True)
         )
-        for node in (*graph.after, *graph.gates):
-            if node >= first and self.of[node]:
-                self.of[node] = ORDERED
+        for node in (*graph.since(first, graph.after), *graph.since(first, graph.gates)):
+            self.of[node] = min(self.of[node], ORDERED)
 
     def columns(self, nodes: Sequence[int], ahead: Container[int]) -> CallColumns:
         """The calls of some nodes; those in `ahead` come before them in the same batch."""

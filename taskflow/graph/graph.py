@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from taskflow.policies import Cache, Limit, Rate, Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from taskflow.call import Code, Piece, Value
 
 TASK: Final = 0
@@ -212,6 +214,15 @@ class Graph:
         self.payload.append(payload)
         self.inputs.append(inputs)
         return len(self.kind) - 1
+
+    def since(self, first: int, some: Collection[int]) -> list[int]:
+        """Those of `some` nodes, such as the keys of `maps`, from `first` on, in order.
+
+        It looks at no more than there are of either: graphs grow by many small parts.
+        """
+        if len(some) < len(self) - first:
+            return sorted(node for node in some if node >= first)
+        return [node for node in range(first, len(self)) if node in some]
 
     def path_of(self, scope: int) -> str:
         """The call path of a scope, such as `scrape_site/scrape_domain#2`."""
