@@ -42,10 +42,10 @@ class Bound(NamedTuple):
 
 
 BOUNDS = {
-    "fan-out": Bound(flows.fan_out, "n", 2_000, 10, 22, 1.02, 150),
-    "chain": Bound(flows.chain, "n", 2_000, 10, 30, 1.02, 150),
-    "tree": Bound(flows.tree, "leaves", 2_048, 8, 60, 2.04, 300),
-    "map": Bound(flows.mapped, "n", 20_000, 100, 2, 0.1, 10),
+    "fan-out": Bound(flows.fan_out, "n", 2_000, 10, 50, 1.02, 150),
+    "chain": Bound(flows.chain, "n", 2_000, 10, 60, 1.02, 150),
+    "tree": Bound(flows.tree, "leaves", 2_048, 8, 110, 2.04, 300),
+    "map": Bound(flows.mapped, "n", 20_000, 100, 4, 0.1, 15),
 }
 
 
