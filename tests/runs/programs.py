@@ -9,7 +9,10 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 30.0
@@ -131,8 +134,13 @@ class Program:
 
 def gone(pids: list[Any], seconds: float = 2.0) -> bool:
     """Whether all these processes end within so many seconds."""
+    return comes(lambda: not any(_lives(int(pid)) for pid in pids), seconds)
+
+
+def comes(ready: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    """Whether something is the case within so many seconds."""
     deadline = time.monotonic() + seconds
-    while any(_lives(int(pid)) for pid in pids):
+    while not ready():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
