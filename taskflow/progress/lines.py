@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow.events import RunNoticed, RunStarted, TaskWrote
 from taskflow.progress import rows
+from taskflow.progress.forks import renewed_in_forks
 from taskflow.progress.paint import Paint
 from taskflow.progress.speech import Speaker, noticed, written
 from taskflow.progress.ticker import Ticker
@@ -69,10 +70,15 @@ class LineProgress:
         self._due = self._clock() + LOOK
         self._told: dict[str, _Told] = {}
         self._closed = False
-        self._lock = threading.RLock()
+        self.renew_lock()
+        renewed_in_forks(self)
         self._ticker = Ticker(self.tick, LOOK)
         if ticking and not quiet:
             self._ticker.start()
+
+    def renew_lock(self) -> None:
+        """Make a new lock, which nobody holds."""
+        self._lock = threading.RLock()
 
     def notice(self, events: Sequence[Event]) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from taskflow.progress.forks import renewed_in_forks
 from taskflow.progress.paint import fitted, wrapped
 from taskflow.progress.report import is_gutter
 from taskflow.progress.screen import Screen
@@ -61,11 +62,16 @@ class TerminalProgress:
         self._due = self._clock() + FIRST
         self._changed = False
         self._closed = False
-        self._lock = threading.Lock()
+        self.renew_lock()
+        renewed_in_forks(self)
         self._ticker = Ticker(self.tick, REDRAW)
         self._ticking = ticking
         if ticking:
             self._ticker.start()
+
+    def renew_lock(self) -> None:
+        """Make a new lock, which nobody holds."""
+        self._lock = threading.Lock()
 
     def notice(self, events: Sequence[Event]) -> None:
         if self._ticker.error is not None:
