@@ -71,7 +71,7 @@ class Keeper:
 
     def begin(self) -> None:
         """Commit the trace of a plan that was made, with all that it keeps from earlier ones."""
-        kept = [*self.journal.drain(), *(self.recall.unmet() if self.recall else ())]
+        kept = self.journal.drain()
         self.notices = self.news()
         again = self._again
         # Of this run: what another one keeps is left as it is.

@@ -46,14 +46,15 @@ def _sweep(parent: str) -> None:
         return
     for name in names:
         owner = name.removeprefix(_PREFIX).partition("-")[0]
-        if name.startswith(_PREFIX) and owner.isdigit() and not _lives(int(owner)):
+        if name.startswith(_PREFIX) and owner.isdigit() and not lives(int(owner)):
             path = os.path.join(parent, name)
             with contextlib.suppress(OSError):
                 if os.lstat(path).st_uid == os.getuid():
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is a process with this number, be it another user's."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -191,8 +191,7 @@ class Dispatcher:
         assert isinstance(slot, Queue)  # only those are given columns
         slot.reported = now
         slot.done(report.nodes)
-        spec = self.plan.graph.spec
-        self.durations.note_all([spec[node] for node in report.nodes], report.seconds)
+        self.durations.note_all(self.plan.graph.spec, report.nodes, report.seconds)
         self.plan.take_done(*report[1:])
         if not slot.units:
             slot.clear()

@@ -33,7 +33,7 @@ class Durations:
         known = self._known.get(spec)
         self._known[spec] = took if known is None else known + WEIGHT * (took - known)
 
-    def note_all(self, specs: Sequence[int], seconds: Sequence[float]) -> None:
-        """Bodies took so long, one after another."""
-        for spec, took in zip(specs[-TAIL:], seconds[-TAIL:], strict=True):
-            self.note(spec, took)
+    def note_all(self, spec: Sequence[int], nodes: Sequence[int], seconds: Sequence[float]) -> None:
+        """Bodies of some nodes took so long, one after another; `spec` says of each what it is."""
+        for node, took in zip(nodes[-TAIL:], seconds[-TAIL:], strict=True):
+            self.note(spec[node], took)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE
 from taskflow.engine.work import ASKS
 from taskflow.events import TasksPlanned
-from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK, Split, node_of
+from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK, Split, nodes_of
 
 if TYPE_CHECKING:
     from taskflow.events import Event
@@ -29,17 +29,15 @@ class Facts:
     def edges(self, node: int) -> list[int]:
         """The nodes that must end before this one is judged; elements of maps stream apart."""
         graph = self.graph
-        # Most are plain nodes: a call of `node_of` for each would be felt.
-        refs = graph.inputs[node]
-        edges = [ref if type(ref) is int else node_of(ref) for ref in refs]
+        edges = nodes_of(graph.inputs[node])
         if node in graph.after:
             edges += graph.after[node]
         if node in graph.gates:
             edges.append(graph.gates[node][0])
         if node in graph.maps:
             sources = graph.maps[node].sources
-            edges += [node_of(source.ref) for source in sources if isinstance(source, Split)]
-        return [edge for edge in edges if edge >= 0]
+            edges += nodes_of(source.ref for source in sources if isinstance(source, Split))
+        return edges
 
     def announcements(self, first: int) -> list[Event]:
         """How many task runs of each name come with the nodes from `first` on."""

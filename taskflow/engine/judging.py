@@ -99,7 +99,7 @@ class Judging(Facts):
         for node in graph.since(first, graph.maps):
             self.mapping.add(node)
         before = self.ready.sizes()
-        self._open(first)
+        self._due.extend(node for node in range(first, len(graph)) if not self.waiting[node])
         self.settle()
         self.ready.sort_above(before)
 
@@ -116,19 +116,6 @@ class Judging(Facts):
                     dependants[upstream].append(node)
                 else:
                     dependants[upstream] = [node]
-
-    def _open(self, first: int) -> None:
-        """What waits for nothing is judged; ordinary nodes are ready without."""
-        of, state, spec = self.ordinary.of, self.state, self.graph.spec
-        is_new = self.recall is None and not self.cancelled
-        for node in range(first, len(of)):
-            if self.waiting[node]:
-                continue
-            if of[node] == ORDINARY and is_new:
-                state[node] = READY
-                self.ready.level(spec[node]).append(Work(node))
-            else:
-                self._due.append(node)
 
     # --- ending and judging ---
 
@@ -155,36 +142,36 @@ class Judging(Facts):
             self.events.append(
                 TasksEnded(key, name, state, took, attempt, running=shown, error=error, why=why)
             )
-        good = state in GOOD
-        for dependant in self.dependants[node]:
-            if not good:
-                self.hurt.add(dependant)
-            self.waiting[dependant] -= 1
-            if not self.waiting[dependant] and self.state[dependant] == PENDING:
-                self._due.append(dependant)
-        self.mapping.nodes_ended((node,))
-        self.expansions.nodes_ended((node,))
-        if self.graph.inputs[node] or kind in (MAP, FLAT):
-            self.keeping.ended(node)
+        if state not in GOOD:
+            self.hurt.update(self.dependants[node])
+        self._ended((node,))
+        if kind in (MAP, FLAT):
+            self.keeping.map_ended(node)
 
     def end_done(
         self, nodes: Sequence[int], values: Sequence[Any], seconds: Sequence[float]
     ) -> None:
         """Ordinary nodes succeeded at once: the same as `end` for each, in columns."""
-        state, waiting, readers = self.state, self.waiting, self.keeping.readers
+        readers = self.keeping.readers
         for node, value, took in zip(nodes, values, seconds, strict=True):
-            state[node] = SUCCEEDED
+            self.state[node] = SUCCEEDED
             self.seconds[node] = took
             if readers[node]:
                 self.value[node] = value
+        self.unended -= len(nodes)
+        self._ended(nodes)
+
+    def _ended(self, nodes: Sequence[int]) -> None:
+        """What waits for these nodes comes closer to being judged, and they need no input more."""
+        state, waiting = self.state, self.waiting
+        for node in nodes:
             for dependant in self.dependants[node]:
                 waiting[dependant] -= 1
                 if not waiting[dependant] and state[dependant] == PENDING:
                     self._due.append(dependant)
-        self.unended -= len(nodes)
         self.mapping.nodes_ended(nodes)
         self.expansions.nodes_ended(nodes)
-        self.keeping.all_ended(nodes)
+        self.keeping.ended(nodes)
 
     def settle(self) -> None:
         """Work off all that follows from what was just noted."""

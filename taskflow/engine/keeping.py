@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskflow.graph.graph import node_of, sources_of
+from taskflow.graph.graph import nodes_of, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,49 +28,35 @@ class Keeping:
         """Take in the nodes from `first` on: a whole graph, or the fragment of a dynamic call."""
         graph, readers = self._plan.graph, self.readers
         readers += [0] * (len(graph) - first)
-        for refs in graph.inputs[first:]:
-            for ref in refs:
-                above = ref if type(ref) is int else node_of(ref)
-                if above >= 0:
-                    readers[above] += 1
-        for node in graph.since(first, graph.maps):
-            for above in sources_of(graph.maps[node]):
+        for node in range(first, len(graph)):
+            for above in self._read_by(node):
                 readers[above] += 1
         for node in graph.since(first, graph.gates):  # a truth is small, and asked until the end
             readers[graph.gates[node][0]] += 1
         if first:
             readers[-1] += 1
         elif graph.result is not None:
-            for ref in graph.result[1]:
-                readers[node_of(ref)] += node_of(ref) >= 0
+            for above in nodes_of(graph.result[1]):
+                readers[above] += 1
 
     def _read_by(self, node: int) -> list[int]:
         graph = self._plan.graph
-        read = [above for above in map(node_of, graph.inputs[node]) if above >= 0]
+        read = nodes_of(graph.inputs[node]) if graph.inputs[node] else []
         return read + sources_of(graph.maps[node]) if node in graph.maps else read
 
-    def all_ended(self, nodes: Sequence[int]) -> None:
-        """Nodes ended that are no maps: they read their inputs no more."""
-        inputs, readers = self._plan.graph.inputs, self.readers
+    def ended(self, nodes: Sequence[int]) -> None:
+        """Nodes ended: they read their inputs no more."""
         for node in nodes:
-            for ref in inputs[node]:
-                above = ref if type(ref) is int else node_of(ref)
-                if above >= 0:
-                    readers[above] -= 1
-                    if not readers[above]:
-                        self._drop(above)
+            for above in self._read_by(node):
+                self.readers[above] -= 1
+                if not self.readers[above]:
+                    self._drop(above)
 
-    def ended(self, node: int) -> None:
-        """A node ended: it reads its inputs no more."""
-        run = self._plan.mapping.runs.get(node)
-        if run is not None:
-            for source in run.sources:
-                if source.upstream is None:
-                    source.pieces.drop()
-        for above in self._read_by(node):
-            self.readers[above] -= 1
-            if not self.readers[above]:
-                self._drop(above)
+    def map_ended(self, node: int) -> None:
+        """A map ended: what its own sources brought is read no more."""
+        for source in self._plan.mapping.runs[node].sources:
+            if source.upstream is None:
+                source.pieces.drop()
 
     def _drop(self, node: int) -> None:
         self._plan.value[node] = None

@@ -15,7 +15,7 @@ from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE, Chunk, Outcome, Piece
 from taskflow.digests import SIZE, Digests
 from taskflow.engine.maps import CODE
 from taskflow.engine.plan import Plan
-from taskflow.engine.unchanged import by_node
+from taskflow.engine.unchanged import USABLE, by_node
 from taskflow.engine.work import Work
 from taskflow.events import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
 from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from taskflow.graph.graph import Graph
     from taskflow.records import Given, Kept, Tried
 
-_USABLE: Final = GOOD | {SKIPPED}
 _OF_ELEMENTS: Final = frozenset({ASK_VALUE, ASK_GRAPH})
 
 
@@ -136,7 +135,7 @@ class Past:
         for kept in replayed(plan, records):
             if kept.state in BAD:
                 self.bad[kept.key_of(kept.first)] = kept.state
-            elif kept.ask != ASK_FED and kept.state in _USABLE:
+            elif kept.ask != ASK_FED and kept.state in USABLE:
                 work = Work(kept.node, kept.first, kept.count, kept.ask)
                 made = kept.digests or digests.of(plan.calls.make(work))
                 if self._is_there(kept):
@@ -154,7 +153,7 @@ class Past:
     def recollect(self, records: Iterable[Kept], codes: Mapping[str, str]) -> None:
         """Take in an older trace, of which a later resume has written the digests."""
         for kept in records:
-            if kept.digests and kept.state in _USABLE:
+            if kept.digests and kept.state in USABLE:
                 self.add(kept, kept.digests, codes.get(kept.name, ""))
 
     def _is_there(self, kept: Kept) -> bool:

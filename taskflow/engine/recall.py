@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from taskflow.engine.past import Entry, Past
     from taskflow.engine.plan import Plan
-    from taskflow.records import Kept, Tried
+    from taskflow.records import Kept
 
 #: Why something is not kept, in words for people; what in the code changed is found elsewhere.
 CODE: Final = "code"
@@ -61,6 +61,8 @@ class Recall:
         self._past.meet(plan.graph)
         # Graphs of dynamic calls speak of functions without an importable name by their number.
         self._is_other_script = [*map(digest, plan.graph.blobs)] != self._past.blobs
+        for tried in self._past.tried.values():  # it may be cut off before it comes to their tasks
+            plan.journal.kept(tried._replace(node=UNMET))
 
     def sift(self, works: Iterable[Work]) -> list[Work]:
         """What has to run; the rest waits for `settle`."""
@@ -273,10 +275,6 @@ class Recall:
                 plan.attempts.wait(tried.when + self._skew, work)
                 waits = True
         return waits
-
-    def unmet(self) -> list[Tried]:
-        """Attempts of task runs that this trace has not come to: it may be cut off before."""
-        return [tried._replace(node=UNMET) for tried in self._past.tried.values()]
 
     def told(self) -> Iterator[tuple[str, int, dict[str, int]]]:
         """By name of a task: how many runs of it were kept, and why others were not."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from taskflow.engine.rules import PICKY, RUN, TOLERANT, judge, judge_map
 from taskflow.events import BAD, CANCELLED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
-from taskflow.graph.graph import GATHER, OUTCOME, VALUE, Link, Split, node_of
+from taskflow.graph.graph import GATHER, OUTCOME, VALUE, Link, Split, node_of, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ class Taking:
             if node in self.taken:
                 continue
             self.taken.add(node)
-            stack += [node_of(ref) for ref in self.plan.graph.inputs[node] if node_of(ref) >= 0]
+            stack += nodes_of(self.plan.graph.inputs[node])
             if node in self.plan.graph.gates:
                 stack.append(self.plan.graph.gates[node][0])
             stack += self.plan.mapping.upstream_maps(node)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 #: Kinds that end by themselves when what is above them has.
 _BY_THEMSELVES: Final = frozenset({BARRIER, CHOICE})
-_USABLE: Final = GOOD | {SKIPPED}
+#: States of which a later trace can keep the outcome.
+USABLE: Final = GOOD | {SKIPPED}
 #: What of a graph decides what its nodes are given.
 _STRUCTURE: Final = (
     *("kind", "spec", "scope", "nth", "payload", "inputs", "after", "gates", "labels", "scopes"),
@@ -42,7 +43,7 @@ def by_node(
         if kept.ask == NO_CALL:
             if kept.state == SKIPPED:
                 skipped.add(kept.node)
-        elif kept.state in _USABLE:
+        elif kept.state in USABLE:
             found[kept.node] = kept
     settled = _settled(then, now, found.keys() | skipped)
     if not (all(map(settled.__getitem__, found)) and all(map(usable, found.values()))):

@@ -6,20 +6,16 @@ succeeds with a small value goes into columns, too; all else ends as an `Outcome
 
 from __future__ import annotations
 
-import pickle
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_VALUE, Outcome
 from taskflow.context import context
 from taskflow.events import SUCCEEDED
-from taskflow.executors.bodies import finished
 from taskflow.executors.endings import answer
 from taskflow.executors.inputs import inputs_digest
 from taskflow.executors.previews import preview_of
 from taskflow.executors.running import Runner, next_group
-from taskflow.values import LARGE_BYTES, SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,20 +102,12 @@ class ColumnRunner(Runner):
         body: Body | None = None
         args: Sequence[Any] = ()
         kwargs: dict[str, Any] = {}
-        preview = ""
         try:
             body = self.bodies.get(calls.specs[place])
             args, kwargs = self._inputs.of(calls.payloads[place], calls.inputs[place])
-            value = body.fn(*args, **kwargs)
-            if body.finish is not None or body.outputs:
-                value = finished(body, value)
-            made: Value
-            # A text may be twice as long as UTF-8.
-            if type(value) in SCALARS and sys.getsizeof(value) < LARGE_BYTES // 2:
-                made = pickle.dumps(value, 5)
-            else:
-                made = answer(ASK_VALUE, value, self.directory)
-                preview = preview_of(value, made)
+            value = self.called(body, args, kwargs)
+            made: Value = answer(ASK_VALUE, value, self.directory)
+            preview = preview_of(value, made)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises is an outcome
             call = calls.call(place)
             state, told = self.ended_by(call, error, body, args, kwargs)

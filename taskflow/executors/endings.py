@@ -6,7 +6,6 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from taskflow.call import (
-    ASK_GRAPH,
     ASK_SPLIT,
     ASK_TRUTH,
     ASK_VALUE,
@@ -33,16 +32,14 @@ if TYPE_CHECKING:
 
 def answer(ask: int, value: Any, directory: str) -> Any:
     """What a call asks for of a value: the value itself, encoded, or something about it."""
+    if ask == ASK_VALUE:
+        try:
+            return encode(value, directory)
+        except Exception as error:
+            raise result_error(value, error) from error
     if ask == ASK_TRUTH:
         return bool(value)
-    if ask == ASK_SPLIT:
-        return split(value, directory)
-    if ask == ASK_GRAPH:
-        return dumps(value)
-    try:
-        return encode(value, directory)
-    except Exception as error:
-        raise result_error(value, error) from error
+    return split(value, directory) if ask == ASK_SPLIT else dumps(value)  # the graph, pickled
 
 
 def result_error(value: Any, error: Exception) -> Exception:

@@ -134,16 +134,14 @@ class Slot:
         if not self._lane.crowd:
             self.process.tokens.grant(batch.id, units)
         calls = [tuple(call) if isinstance(call, Call) else call for call in batch.calls]
-        self.link.send(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
-        if self.link.pending:
-            self._owner.watch(self, writing=True)
+        self._say(pickle.dumps((batch.id, calls, batch.codes, batch.blobs), 5))
 
     def go_on(self) -> None:
         """Tell the worker that what its body was given is kept."""
         self._say(KEPT)
 
-    def _say(self, word: bytes) -> None:
-        self.link.send(word)
+    def _say(self, message: bytes) -> None:
+        self.link.send(message)
         if self.link.pending:
             self._owner.watch(self, writing=True)
 
@@ -154,12 +152,16 @@ class Slot:
 
     def withdraw(self) -> dict[int, int]:
         """Take back what the worker has not claimed, and what it has given back."""
-        taken = self.process.tokens.withdraw()
-        if self._returned:
-            taken.update(self._returned)
-            self._returned.clear()
+        is_waited_for = bool(self._returned)
+        taken = self._unclaimed()
+        if is_waited_for:
             self._say(WITHDRAWN)
         self._open -= sum(taken.values())
+        return taken
+
+    def _unclaimed(self) -> dict[int, int]:
+        taken = self.process.tokens.withdraw() + self._returned
+        self._returned.clear()
         return dict(taken)
 
     def flush(self) -> None:
@@ -255,9 +257,7 @@ class Slot:
             self._deaths_at_start += not cause.startswith("SIG")
         tail = self._tail()
         stubborn = frozenset(self._stubborn)
-        unclaimed = dict(self.process.tokens.withdraw() + self._returned)
-        self._returned.clear()
-        lost = Lost(self.number, cause, tail, unclaimed, self._killed, stubborn)
+        lost = Lost(self.number, cause, tail, self._unclaimed(), self._killed, stubborn)
         self._replace()
         if self._deaths_at_start >= START_TRIES:
             raise ExecutorError(

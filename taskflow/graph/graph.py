@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from taskflow.policies import Cache, Limit, Rate, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from taskflow.call import Code, Piece, Value
 
@@ -75,6 +75,12 @@ def node_of(ref: Ref) -> int:
     if isinstance(ref, int):
         return ref
     return ref.node if isinstance(ref, Link) else -1
+
+
+def nodes_of(refs: Iterable[Ref]) -> list[int]:
+    """The nodes that some references point to, without the constants."""
+    # Most are plain nodes: a call of `node_of` for each would be felt.
+    return [node for ref in refs if (node := ref if type(ref) is int else node_of(ref)) >= 0]
 
 
 # --- what a map runs over ------------------------------------------------------------------
@@ -257,13 +263,13 @@ class Graph:
 
     def upstream(self, node: int) -> list[int]:
         """All nodes that this one waits for, data and ordering, without repeats."""
-        found = [node_of(ref) for ref in self.inputs[node]]
+        found = nodes_of(self.inputs[node])
         found += self.after.get(node, ())
         if node in self.gates:
             found.append(self.gates[node][0])
         if node in self.maps:
             found += sources_of(self.maps[node])
-        return list(dict.fromkeys(each for each in found if each >= 0))
+        return list(dict.fromkeys(found))
 
 
 def sources_of(spec: MapSpec) -> list[int]:

@@ -10,6 +10,7 @@ import socket
 import time
 from contextlib import suppress
 
+from taskflow import scratch
 from taskflow.errors import StoreError
 from taskflow.records import Owner
 
@@ -71,13 +72,7 @@ def describe(owner: Owner) -> str:
 def _is_there(pid: int, began: int) -> bool:
     if began:
         return started(pid) == began
-    try:  # a system that does not tell when processes began
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return scratch.lives(pid)  # a system that does not tell when processes began
 
 
 def _kill(pid: int) -> None:

@@ -166,8 +166,7 @@ class Book:
 
     def begin(self) -> None:
         """Commit the trace of a plan that was made, with all that it keeps at once."""
-        kept = [*self.journal.drain(), *(self.recall.unmet() if self.recall else ())]
-        self._ledger.begin(self._trace, kept, digested=self._digested)
+        self._ledger.begin(self._trace, self.journal.drain(), digested=self._digested)
 
     def end(self, state: str) -> None:
         """Commit the end of a go; of one that was paused, nothing more than that."""
