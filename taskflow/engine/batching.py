@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from taskflow.engine.slots import SlotState
 
 #: Work in one batch, in seconds, once durations are known.
-BATCH_SECONDS: Final = 0.025
+BATCH_SECONDS: Final = 0.05
 #: Work withdrawn from a slot must be worth the trouble.
 WITHDRAW_SECONDS: Final = 0.002
 #: How many works that must be alone a batch looks past, to find one that need not.

@@ -44,13 +44,16 @@ class Claimed:
     """The claims of a worker that is fed by a token pipe.
 
     `wait` returns once the engine has taken back what it was given back, with all that was
-    queued behind it.
+    queued behind it; `on_many` is called when units are claimed that cannot begin at once.
     """
 
-    def __init__(self, tokens: WorkerTokens, wait: Callable[[], None]) -> None:
+    def __init__(
+        self, tokens: WorkerTokens, wait: Callable[[], None], on_many: Callable[[], None]
+    ) -> None:
         self.batch = 0
         self._tokens = tokens
         self._wait = wait
+        self._on_many = on_many
         # One entry a unit, since taking one off a deque is atomic: two threads do.
         self._left: deque[None] = deque()
         self._has_given_back = False
@@ -62,7 +65,14 @@ class Claimed:
             self._wait()
         granted = self._tokens.claim(self.batch, count)
         self._left.extend(itertools.repeat(None, granted))
+        if granted > 1:
+            self._on_many()
         return granted
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are units that were claimed and have not begun."""
+        return bool(self._left)
 
     def begin(self) -> bool:
         """Take one of the units that were claimed."""

@@ -47,6 +47,8 @@ class Outbox:
         self._messages: list[tuple[Any, ...]] = []
         self._waiting = 0  # outcomes and texts in them
         self._flushed = time.monotonic()
+        #: Set while something waits that must not wait for long.
+        self.soon = threading.Event()
 
     def send(self, *message: Any) -> None:
         """Send a message, now, behind all that waits."""
@@ -81,6 +83,8 @@ class Outbox:
         """Send what waits, if that is much or has waited long."""
         if self.is_late or self._waiting + len(self.done.nodes) >= FLUSH_COUNT:
             self.flush()
+        elif self.is_waiting:
+            self.soon.set()
 
     @property
     def is_late(self) -> bool:

@@ -2,7 +2,8 @@
 
 main thread     receive a batch -> claim -> run -> outcome into the outbox
 flusher         sends what lies in the outbox for 5 ms, and new lines of output of a
-                body that goes on; gives back what was claimed behind it
+                body that goes on; gives back what was claimed behind it; sleeps while
+                there is nothing of all that, for it takes time from the body
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class SerialWorker:
         self._outbox = outbox
         self._redirect = redirect
         self._runner = ColumnRunner(setup, outbox.done)
-        self._claimed = Claimed(tokens, self._wait_for_withdrawal)
+        self._claimed = Claimed(tokens, self._wait_for_withdrawal, outbox.soon.set)
         self._runner.on_start = lambda *said: outbox.send("started", *said)
         self._runner.on_end = self._body_ended
         self._runner.bodies.on_load = lambda: self._body_ended("")
@@ -83,6 +84,7 @@ class SerialWorker:
                 reach("outcomes sent")
         self._over.set()
         self._busy.set()
+        self._outbox.soon.set()
         flusher.join()
 
     def _next(self) -> bytes | None:
@@ -130,8 +132,10 @@ class SerialWorker:
         looked = 0.0
         while True:
             self._busy.wait()
+            self._outbox.soon.wait(OUTPUT_SECONDS)
             if self._over.wait(FLUSH_SECONDS):
                 return
+            self._outbox.soon.clear()
             if self._outbox.is_waiting and self._outbox.is_late:
                 self._outbox.flush()
             if time.perf_counter() - self._runner.began > STUCK_SECONDS:
@@ -139,6 +143,8 @@ class SerialWorker:
             if time.monotonic() - looked > OUTPUT_SECONDS:
                 looked = time.monotonic()
                 self._outbox.send_log(self._current_key, whole_lines=True)
+            if self._outbox.is_waiting or self._claimed.has_more:
+                self._outbox.soon.set()
 
     def _give_back(self) -> None:
         """Let others have what was claimed behind a body that takes long."""

@@ -10,6 +10,7 @@ import pytest
 from keeping import NOON, begun, opened, outcome
 
 from taskflow.records import KeptTasks
+from taskflow.store import writer
 from taskflow.store.lock import StoreLock
 
 
@@ -34,6 +35,21 @@ def test_what_arrives_while_a_commit_waits_goes_into_the_next(store, tmp_path):
     ledger.flush()
     # The first may have begun before the others came, and the flush may come after them.
     assert said.count("COMMIT") <= 4
+    assert [each.node for each in store.kept("run-1", 1)] == list(range(100))
+
+
+def test_records_wait_for_others_until_somebody_waits_for_them(store, monkeypatch):
+    """After a commit the thread rests, here for ever; who flushes does not wait that long."""
+    monkeypatch.setattr(writer, "_REST", 1e9)
+    monkeypatch.setattr(writer, "_LONGEST_REST", 1e6)
+    ledger, said = begun(store), []
+    store.writer.do(lambda connection: connection.set_trace_callback(said.append))
+    for node in range(100):
+        ledger.write([outcome(node)])
+        os.sched_yield()
+    ledger.flush()
+    # Of the job that set the trace, and of all records.
+    assert said.count("COMMIT") <= 2
     assert [each.node for each in store.kept("run-1", 1)] == list(range(100))
 
 
