@@ -53,7 +53,7 @@ def _programs(bench: Bench) -> Block:
             _program(
                 "taskflow run hello.py",
                 *hello,
-                note="worker processes, three tasks, kept in a store",
+                note="three tasks in worker processes, kept",
             ),
         ],
         "python -c pass",
