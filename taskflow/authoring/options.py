@@ -10,6 +10,7 @@ from taskflow.authoring import keywords
 from taskflow.authoring.advice import near
 from taskflow.authoring.where import here, shown
 from taskflow.errors import DefinitionError
+from taskflow.planned import CATCHUPS, OVERLAPS
 from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, Schedule, seconds
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ OptionsT = TypeVar("OptionsT", bound="Options")
 
 #: Where bodies of a task can be asked to run. Async ones share a worker unless they say so.
 _EXECUTORS: Final = ("processes", "threads")
-_CATCHUP: Final = ("none", "latest", "all")
-_OVERLAP: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
 _DURABILITY: Final = ("full", "process")
 #: The short keywords of a `Retry`.
 _RETRY_WORDS: Final = {
@@ -217,8 +216,8 @@ class PipelineOptions(Options):
         for name in ("fail_fast", "dynamic"):
             if type(getattr(self, name)) is not bool:
                 raise DefinitionError(f"{name}={getattr(self, name)!r} must be True or False")
-        _check_choice("catchup", self.catchup, _CATCHUP)
-        _check_choice("overlap", self.overlap, _OVERLAP)
+        _check_choice("catchup", self.catchup, CATCHUPS)
+        _check_choice("overlap", self.overlap, OVERLAPS)
         _check_choice("durability", self.durability, _DURABILITY)
         _check_count(self, "max_active_runs", "workers")
         if self.misfire_grace is not None:

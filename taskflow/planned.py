@@ -1,0 +1,62 @@
+"""Pipelines of a folder as plain data: what a service knows of them without importing them.
+
+They are made where a file is imported, in a process of its own, kept in the store, and read by
+everybody else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+#: What happens to ticks that are due while nobody was there to start them.
+CATCHUPS: Final = ("none", "latest", "all")
+#: What happens to a tick that is due while the run of an earlier one goes on.
+OVERLAPS: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
+
+
+class Given(NamedTuple):
+    """Parameters of a run, bound and checked, as a run's row has them."""
+
+    shown: tuple[tuple[str, str], ...] = ()  #: name, text; secrets masked
+    values: tuple[tuple[str, Any], ...] = ()  #: as JSON has them
+    pickled: bytes = b""
+    secrets: tuple[str, ...] = ()
+
+
+class Planned(NamedTuple):
+    """A schedule of a pipeline, checked; times are seconds since the epoch."""
+
+    id: str  #: the pipeline's name, and `/name` where the schedule has one
+    cron: str = ""  #: expanded, without `H`; empty for one that only follows other pipelines
+    written: str = ""  #: as the author wrote it
+    zone: str = "UTC"
+    words: str = ""
+    start: float | None = None
+    end: float | None = None
+    jitter: float = 0.0  #: seconds
+    follows: tuple[str, ...] = ()  #: pipelines whose success starts it, once all have succeeded
+    catchup: str = "latest"
+    overlap: str = "skip"
+    grace: float | None = None  #: a tick that is later than this is skipped; seconds
+    given: Given = Given()
+    warnings: tuple[str, ...] = ()
+
+
+class Deployed(NamedTuple):
+    """A pipeline of a folder, with its schedules, at one version of its code."""
+
+    name: str
+    file: str
+    entry: str  #: what it is called in its module
+    version: str  #: a digest of the sources of the project that it was read from
+    schedules: tuple[Planned, ...] = ()
+    #: runs of it that go on at once, at most; None: one, or any number where runs may overlap
+    max_active: int | None = None
+    tags: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}  # noqa: RUF012 - plain data, never changed
+    #: by parameter: name, type and default as texts; no default: None
+    parameters: tuple[tuple[str, str, str | None], ...] = ()
+    graph: bytes = b""  #: traced with what is not given left open; encoded
+    hooks: tuple[str, ...] = ()  #: those of on_success, on_failure, on_late, on_skipped it has
+    given: Given | None = None  #: its defaults; None where a parameter has none
+    doc: str = ""
