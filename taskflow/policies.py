@@ -174,7 +174,11 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a pipeline runs: a cron expression (five fields, or six with seconds first)."""
+    """When a pipeline runs: a cron expression, in UTC if no time zone is given.
+
+    It has five fields, six with seconds first, or seven with the year last; or it is `@hourly` and
+    the like, or `@every 90s`.
+    """
 
     cron: str
     name: str | None = None

@@ -65,7 +65,7 @@ SLOW = {
 
 # Who may know a library. What else it could be used for goes through that room.
 KEEPERS = {
-    "croniter": "cron.py",
+    "croniter": "cron",
     "graphviz": "draw",
     "loky": "executors",
     "sqlite3": "store",
