@@ -60,19 +60,21 @@ def check(expression: str, timezone: str | None = None) -> None:
     """
     zone = zone_of(timezone).zone
     resolved = expand(expression, "check")
-    cron = read(resolved)
+    cron = read(resolved, written=expression)
     now = datetime.now(UTC)
     if isinstance(cron, Every) or next_tick(resolved, zone, now) is not None:
         return
-    if next_tick(resolved, zone, EPOCH) is not None:
+    last = previous_tick(resolved, zone, now)
+    if last is not None:
         refuse(
             expression,
-            f"never fires again: its last year is {cron.year.text!r}",
-            f"write a year from {now.year} on, or leave the year out",
+            f"never fires again: its last tick was on {last:%Y-%m-%d}",
+            "write a later year, or leave the year out",
         )
+    year = "" if cron.year.is_all else f" of {cron.year.text}"
     refuse(
         expression,
-        f"never fires: there is no day of month {cron.day.text!r} in month {cron.month.text!r}",
+        f"never fires: no month {cron.month.text!r}{year} has a day {cron.day.text!r}",
         "write a day that exists, or L for the last day of the month",
     )
 

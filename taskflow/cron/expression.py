@@ -82,14 +82,30 @@ def refuse(expression: object, what: str, fix: str) -> NoReturn:
     raise DefinitionError(f"schedule={quoted} {what}; {fix}")
 
 
-def read(expression: str) -> Cron | Every:
+def read(expression: str, written: str | None = None) -> Cron | Every:
     """An expression as a value.
+
+    Args:
+        expression: with `H` resolved.
+        written: how its user wrote it, for messages, if not so.
 
     Raises:
         DefinitionError: it is none, or has no one meaning; the message quotes the field.
     """
     check_text(expression)
-    return _read(expression)
+    words = split(expression)
+    if words[0] == EVERY:
+        return _every(expression, words[1:])
+    written = written or expression
+    found = {}
+    for kind, text in zip(kinds_of(expression, words), words, strict=True):
+        try:
+            found[kind.name] = field_of(kind, text)
+        except FieldError as error:
+            refuse(written, f"{in_field(kind, text)} {error.what}", error.fix)
+    cron = _with_defaults(found)
+    _check_days(written, cron)
+    return cron
 
 
 def check_text(expression: object) -> None:
@@ -100,23 +116,6 @@ def check_text(expression: object) -> None:
     """
     if not isinstance(expression, str):
         refuse(expression, "is not a text", "write a cron expression such as '0 6 * * *'")
-
-
-def _read(expression: str) -> Cron | Every:
-    words = split(expression)
-    if words[0] == EVERY:
-        return _every(expression, words[1:])
-    kinds = kinds_of(expression, words)
-    found = {}
-    for kind, text in zip(kinds, words, strict=True):
-        with_place = in_field(expression, kind, text)
-        try:
-            found[kind.name] = field_of(kind, text)
-        except FieldError as error:
-            refuse(expression, f"{with_place} {error.what}", error.fix)
-    cron = _with_defaults(found)
-    _check_days(expression, cron)
-    return cron
 
 
 def split(expression: str) -> list[str]:
@@ -158,10 +157,9 @@ def kinds_of(expression: str, words: Sequence[str]) -> tuple[Kind, ...]:
     return _KINDS[len(words)]
 
 
-def in_field(expression: str, kind: Kind, text: str) -> str:
+def in_field(kind: Kind, text: str) -> str:
     """How a message names a field."""
-    place = "" if text == expression else f" {shown(text)}"
-    return f"is not a cron expression: its {kind.name}{place}"
+    return f"is not a cron expression: its {kind.name} {shown(text)}"
 
 
 def _with_defaults(found: dict[str, Field]) -> Cron:

@@ -39,7 +39,7 @@ def resolved(expression: str, ident: str) -> str:
                 for number, item in enumerate(text.split(","))
             )
         except FieldError as error:
-            refuse(expression, f"{in_field(expression, kind, text)} {error.what}", error.fix)
+            refuse(expression, f"{in_field(kind, text)} {error.what}", error.fix)
     return " ".join(words)
 
 

@@ -91,13 +91,13 @@ def watched(zone, begin, end):
 
 @cache
 def changes(first_year, last_year):
-    """Changes of clocks in some years, of one zone among those that change alike."""
+    """Changes of clocks in some years, once for all zones in which they look the same."""
     found = {}
     for zone in sorted(zoneinfo.available_timezones()):
-        history = tuple(changes_of(zone, first_year, last_year))
-        if history and "/" in zone:
-            found.setdefault(history, zone)
-    return [Change(zone, at, by) for history, zone in found.items() for at, by in history]
+        for at, by in changes_of(zone, first_year, last_year):
+            shown = offset(at, zoneinfo.ZoneInfo(zone))
+            found.setdefault((at, by, shown), Change(zone, at, by))
+    return list(found.values())
 
 
 def changes_of(zone, first_year, last_year):

@@ -104,7 +104,10 @@ def test_a_rare_tick_is_found_over_years_of_changing_clocks() -> None:
     assert cron.next_tick("* * 29 2 *", "Europe/Brussels", START).isoformat() == wanted
     far = cron.next_tick("* * * * * * 2099", "Europe/Brussels", START)
     assert far.isoformat() == "2099-01-01T00:00:00+01:00"
-    assert cron.previous_tick("* * 29 2 *", "Europe/Brussels", START).day == 29
+    summer = START.replace(month=7)
+    last = cron.previous_tick("* * 29 2 *", "Europe/Brussels", summer)
+    assert last.isoformat() == "2024-02-29T23:59:00+01:00"
+    assert cron.next_tick("* * 29 2 *", "Europe/Brussels", summer).isoformat() == wanted
 
 
 @pytest.mark.parametrize("expression", ["* * * * * *", "0 6 * * *", "@every 90s", "*/5 * * * 1"])
@@ -117,6 +120,18 @@ def test_the_ends_of_time_are_no_error(expression, moment) -> None:
         is_early = moment.year < 1970
         assert (before is None) == is_early
         assert (after is not None) == (is_early or (expression[0] == "@" and moment.day != 31))
+
+
+@pytest.mark.parametrize("second", [0, 1, 59, 60, 3540, 3541, 3599])
+def test_a_span_may_begin_at_any_second_of_an_hour(second) -> None:
+    """No tick of that hour is lost, and none comes from before."""
+    begin = START.replace(second=0) + timedelta(seconds=second)
+    end = begin + timedelta(minutes=2)
+    found = cron.ticks("* * * * * *", None, begin, end)
+    assert list(found) == [begin + timedelta(seconds=n) for n in range(1, 121)]
+    found = cron.ticks("20 * 10,11 * * *", None, begin, end)
+    assert [tick for tick in found if tick > end or tick <= begin or tick.second != 20] == []
+    assert len(list(cron.ticks("20 * 10,11 * * *", None, begin, end))) == 2
 
 
 def test_ticks_are_made_as_they_are_asked_for() -> None:
