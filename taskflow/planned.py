@@ -60,3 +60,71 @@ class Deployed(NamedTuple):
     hooks: tuple[str, ...] = ()  #: those of on_success, on_failure, on_late, on_skipped it has
     given: Given | None = None  #: its defaults; None where a parameter has none
     doc: str = ""
+
+
+class Standing(NamedTuple):
+    """A schedule when its ticks are to be judged; times are seconds since the epoch."""
+
+    planned: Planned
+    decided: float  #: of all its ticks up to here it is known what became
+    #: runs of it that have not ended, the oldest first: id and state
+    open: tuple[tuple[str, str], ...] = ()
+
+
+class Verdict(NamedTuple):
+    """What becomes of a tick, or of several in a row that are skipped."""
+
+    instant: float
+    runs: bool
+    why: str = ""
+    until: float = 0.0  #: the last of several
+    ticks: int = 1  #: how many; 0 for so many that nobody counted
+    previous: float | None = None  #: the tick before, where the interval of its data begins
+    cancels: bool = False  #: whether the runs of earlier ticks are cancelled
+
+
+class ScheduleRow(NamedTuple):
+    """A schedule as it stands in a store."""
+
+    planned: Planned
+    pipeline: str
+    decided: float
+    is_paused: bool = False
+    is_gone: bool = False  #: its file has it no more, or is not there
+
+    @property
+    def state(self) -> str:
+        """In one word: active, paused or gone."""
+        return "gone" if self.is_gone else "paused" if self.is_paused else "active"
+
+
+class PipelineRow(NamedTuple):
+    """A pipeline as it stands in a store."""
+
+    deployed: Deployed
+    is_gone: bool
+    error: str  #: why its file, as it is now, cannot be read; the version before goes on
+    time: float
+
+
+class FileRow(NamedTuple):
+    """A file of pipelines as it was last read."""
+
+    path: str
+    digest: str
+    parts: dict[str, str]
+    error: str
+    time: float
+
+
+class TickRow(NamedTuple):
+    """What became of a tick, or of several in a row that were skipped."""
+
+    schedule: str
+    instant: float
+    until: float  #: the last of them
+    ticks: int  #: how many; 0 for so many that nobody counted
+    run: str  #: the id of its run; empty if it was skipped
+    why: str
+    decided: float
+    state: str = ""  #: of the run, if there still is one

@@ -240,6 +240,10 @@ class RunRow:
     stalled: int = 0  #: how many traces in a row were interrupted without an outcome of their own
     owner: Owner | None = None  #: while somebody drives it
     result: str = ""  #: a preview of its value
+    schedule: str = ""  #: the id of the schedule that it is a run of
+    tick: float = 0.0  #: the instant that it was due by that; 0 without one
+    previous: float = 0.0  #: and the tick before; 0 without one
+    version: str = ""  #: of its code, if a service keeps that
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from taskflow.store.sqltext import statements
 from taskflow.store.writer import ABANDONED, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 
     from taskflow.records import Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
     from taskflow.store.places import Place
@@ -189,7 +189,7 @@ class History:
     def _all(self, name: str, *values: Any) -> list[Row]:
         return self._all_named(name, values)
 
-    def _all_named(self, name: str, values: dict[str, Any] | Sequence[Any]) -> list[Row]:
+    def _all_named(self, name: str, values: Mapping[str, Any] | Sequence[Any]) -> list[Row]:
         """All rows that a statement finds; none where there is no database yet."""
         with self._reading() as connection:
             if connection is None:

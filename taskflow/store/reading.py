@@ -52,6 +52,10 @@ def run_row(row: sqlite3.Row, drives: Callable[[str, Owner], bool]) -> RunRow:
         stalled=row["stalled"],
         owner=owner if is_driven else None,
         result=readable(row["result"]),
+        schedule=readable(row["schedule"]),
+        tick=row["tick"] or 0.0,
+        previous=row["previous"] or 0.0,
+        version=row["version"],
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Rows that one transaction removes: runs that go on must not wait for long.
 _STEP: Final = 10_000
+_DAY: Final = 86_400.0
 #: Seconds for which a file that no row names may be one that a row is about to name.
 _GRACE: Final = 3_600.0
 
@@ -54,7 +55,9 @@ class Housekeeping:
         gone = {run_id for run_id in old if self._remove_run(run_id)}
         for (trace,) in self._read("ownerless_traces"):
             self._remove_trace(trace)
+        self._change("remove_versions")
         self._change("remove_texts")
+        self._change("old_ticks", now - retention.days * _DAY)
         self._change("remove_expired_files", now)
         self._change("remove_expired", now)
         self._drop_values(retention.bytes)

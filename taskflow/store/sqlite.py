@@ -11,6 +11,7 @@ from taskflow.crashing import reach
 from taskflow.errors import StoreError, UnknownRunError
 from taskflow.records import Owner, Removed
 from taskflow.store import owners, reading
+from taskflow.store.book import Book
 from taskflow.store.codec import encode, pack, storable, to_json, unpack
 from taskflow.store.filenames import make_values, stored_in
 from taskflow.store.history import History
@@ -35,6 +36,7 @@ class SqliteStore(History):
         super().__init__(place)
         self.url = place.url
         self.is_closed = False
+        self.book = Book(self._do, self._all_named)
         _STORES.add(self)
 
     def close(self) -> None:
@@ -68,9 +70,12 @@ class SqliteStore(History):
         number = self.writer.do(work)
         return SqliteLedger(self.writer, number, run.id, 1, run.settings)
 
-    def take_over(self, run_id: str) -> SqliteLedger:
-        """Own a run that nobody drives, once what its last owner left behind has ended."""
-        number, epoch, settings = self._owned(run_id)
+    def take_over(self, run_id: str, granted: int = 0) -> SqliteLedger:
+        """Own a run that nobody drives, once what its last owner left behind has ended.
+
+        Its present owner gives it away to whoever knows its epoch, which is then `granted`.
+        """
+        number, epoch, settings = self._owned(run_id, granted)
         reach("run taken over")
         ledger = SqliteLedger(self.writer, number, run_id, epoch, unpack(settings))
         try:
@@ -160,13 +165,13 @@ class SqliteStore(History):
 
     # --- inside ---
 
-    def _owned(self, run_id: str) -> tuple[int, int, bytes]:
+    def _owned(self, run_id: str, granted: int) -> tuple[int, int, bytes]:
         """Own a run by a commit: its number, epoch and settings."""
         key = self.place.database, run_id
         taken: list[tuple[int, int, bytes]] = []
 
         def work(connection: sqlite3.Connection) -> None:
-            taken.append(self._own(connection, run_id))
+            taken.append(self._own(connection, run_id, granted))
             DRIVEN.add(key)  # here, where one at a time decides
 
         try:
@@ -177,13 +182,15 @@ class SqliteStore(History):
             raise
         return taken[0]
 
-    def _own(self, connection: sqlite3.Connection, run_id: str) -> tuple[int, int, bytes]:
+    def _own(
+        self, connection: sqlite3.Connection, run_id: str, granted: int
+    ) -> tuple[int, int, bytes]:
         """Own a run in a transaction, if nobody drives it."""
         found = _owner(connection, run_id)
         if found is None:
             raise UnknownRunError(f"there is no run {run_id} in {self.place.database}")
         number, owner, state, epoch, stalled, settings = found
-        if self._is_driven(run_id, owner):
+        if epoch != granted and self._is_driven(run_id, owner):
             refuse_owned(run_id, owner)
         was_cut_off = state == "running" and not _has_progressed(connection, number)
         row = (stalled + 1 if was_cut_off else 0, *owners.me(time.time()), number)
@@ -207,6 +214,9 @@ class SqliteStore(History):
             return True
         found = _owner(connection, row[0])
         return found is None or not self._is_driven(row[0], found[1])
+
+    def _do(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        return self.writer.do(work)  # the writer is another one after a fork
 
     def _change(self, statement: str, *values: Any) -> None:
         self.writer.do(lambda connection: connection.execute(statements()[statement], values))

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 _FOLDER: Final = os.path.join(os.path.dirname(__file__), "sql")
-_FILES: Final = ("writing", "history", "retention", "health")
+_FILES: Final = ("writing", "history", "schedules", "retention", "health")
 _MARK: Final = "-- name: "
 #: The values of one row.
 _ROW: Final = re.compile(r"\(\?(, \?)*\)")

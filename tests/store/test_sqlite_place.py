@@ -214,11 +214,12 @@ def test_an_older_store_is_migrated_after_a_backup(tmp_path, monkeypatch):
     assert bare(store.kept("run-1", 1)) == records
     store.close()
     versions = {}
-    for name in ("store.db", "store.db.v1.bak"):
+    backup = f"store.db.v{len(migrations())}.bak"
+    for name in ("store.db", backup):
         with closing(sqlite3.connect(tmp_path / name)) as connection:
             versions[name] = connection.execute("PRAGMA user_version").fetchone()[0]
             assert connection.execute("SELECT count(*) FROM outcomes").fetchone() == (3,)
-    assert versions == {"store.db": len(migrations()) + 1, "store.db.v1.bak": len(migrations())}
+    assert versions == {"store.db": len(migrations()) + 1, backup: len(migrations())}
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 -- What keeping house looks for and removes. Every change is one small transaction.
 
 -- name: runs_to_judge
-SELECT id, pipeline, created FROM runs ORDER BY created DESC, number DESC;
+SELECT id, pipeline, created FROM runs WHERE state <> 'queued' ORDER BY created DESC, number DESC;
 
 -- name: remove_run
 DELETE FROM runs WHERE number = ?;
@@ -37,7 +37,8 @@ DELETE FROM sources WHERE trace = ?;
 DELETE FROM traces WHERE id = ?;
 
 -- name: remove_texts
-DELETE FROM texts WHERE id NOT IN (SELECT text FROM sources);
+DELETE FROM texts
+WHERE id NOT IN (SELECT text FROM sources) AND id NOT IN (SELECT text FROM version_sources);
 
 -- name: remove_expired_files
 DELETE FROM files WHERE cached IN (SELECT key FROM cache WHERE expires > 0 AND expires <= ?);

@@ -1,0 +1,206 @@
+"""What becomes of the ticks of a schedule that are due: a pure function of how it stands.
+
+catchup     of ticks that were due while nobody was there
+    latest      the last one runs
+    none        it runs if it is less than a minute late
+    all         all run, one after another; the last 1,000 of them
+overlap     of a tick that is due while a run of an earlier one goes on
+    skip            it is skipped
+    queue_one       it waits; another one is skipped meanwhile
+    queue           it waits
+    cancel_running  it takes the place of the other
+    allow           they run side by side
+
+What is later than `misfire_grace` is skipped in any case. Ticks that are caught up by `all` wait
+for each other, whatever `overlap` says: none of them has overlapped with anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from taskflow.cron import next_tick, previous_tick, ticks
+from taskflow.planned import Verdict
+from taskflow.progress.words import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from taskflow.planned import Planned, Standing
+
+#: With `catchup="none"`, a tick that is later than this is one that nobody was there for; seconds.
+PROMPT_SECONDS: Final = 60.0
+#: So many ticks are caught up at most.
+MOST_CAUGHT_UP: Final = 1_000
+#: So many that are skipped have a row each; of more, one row tells.
+MOST_APART: Final = 100
+#: So many are counted.
+MOST_COUNTED: Final = 10_000
+#: A clock that goes back by less was set right; ticks are not judged anew for that. Seconds.
+BACK_SECONDS: Final = 60.0
+
+
+def judge(standing: Standing, now: float) -> tuple[float, list[Verdict]]:
+    """Up to when all is decided, and what becomes of each tick until then."""
+    planned, decided = standing.planned, standing.decided
+    if not planned.cron:
+        return decided, []
+    if now < decided - BACK_SECONDS:  # the clock was wrong until now: its future is still to come
+        return now, []
+    found = _due(planned, decided, now)
+    if not found:
+        return decided, []
+    latest = found[-1]
+    if planned.catchup == "all":
+        return latest, _all_of(standing, found, now)
+    return latest, [*_passed(planned, found, decided), _last_of(standing, latest, now)]
+
+
+def wakes_at(planned: Planned, decided: float) -> float | None:
+    """When the next tick of a schedule is to be judged; None if there is none to come."""
+    if not planned.cron:
+        return None
+    tick = _next(planned, decided)
+    return None if tick is None else tick + _spread(planned, tick)
+
+
+# --- which are due -------------------------------------------------------------------------
+
+
+def _due(planned: Planned, decided: float, now: float) -> list[float]:
+    """The ticks that are due and may run: the last one, or the last ones."""
+    until = now if planned.end is None else min(now, planned.end)
+    last = _previous(planned, until)
+    if last is not None and last + _spread(planned, last) > now:
+        last = _previous(planned, last - 0.001)
+    if last is None or last <= decided:
+        return []
+    if planned.catchup != "all":
+        return [last]
+    found = [last]
+    while len(found) < MOST_CAUGHT_UP:
+        before = _previous(planned, found[-1] - 0.001)
+        if before is None or before <= decided:
+            break
+        found.append(before)
+    return found[::-1]
+
+
+def _passed(planned: Planned, due: list[float], decided: float) -> list[Verdict]:
+    """The ticks before those that are due, which nobody starts any more."""
+    return _skipped(planned, decided, due[0], "a later one was due before anybody was there")
+
+
+def _skipped(planned: Planned, after: float, before: float, why: str) -> list[Verdict]:
+    """The ticks between two moments, both left out, as skipped: a few apart, many in one."""
+    every = _between(planned, after, before - 0.001)
+    first = list(itertools.islice(every, MOST_APART))
+    rest = list(itertools.islice(every, MOST_COUNTED))
+    if not rest:
+        return [Verdict(each, runs=False, why=why) for each in first]
+    last = _previous(planned, before - 0.001) or rest[-1]
+    many = len(first) + len(rest) if len(rest) < MOST_COUNTED else 0
+    return [Verdict(first[0], runs=False, why=why, until=last, ticks=many)]
+
+
+# --- what becomes of them ------------------------------------------------------------------
+
+
+def _last_of(standing: Standing, tick: float, now: float) -> Verdict:
+    """What becomes of the last tick that is due."""
+    planned = standing.planned
+    grace = planned.grace
+    if grace is None and planned.catchup == "none":
+        grace = PROMPT_SECONDS
+    late = now - tick - _spread(planned, tick)
+    if grace is not None and late > grace:
+        why = f"{duration(late)} late; misfire_grace is {duration(grace)}"
+        if planned.grace is None:
+            why = f'{duration(late)} late; catchup is "none"'
+        return Verdict(tick, runs=False, why=why)
+    return _overlapping(standing, tick)
+
+
+def _overlapping(standing: Standing, tick: float) -> Verdict:
+    """What becomes of a tick that is to run, as to runs of earlier ones."""
+    planned, before = standing.planned, _previous(standing.planned, tick - 0.001)
+    runs = Verdict(tick, runs=True, previous=before)
+    if not standing.open:
+        return runs
+    run, state = standing.open[0]
+    if planned.overlap == "skip":
+        return Verdict(tick, runs=False, why=f'run {run} is {state}; overlap is "skip"')
+    if planned.overlap == "queue_one":
+        waits = [run for run, state in standing.open if state == "queued"]
+        if waits:
+            why = f'run {waits[0]} waits already; overlap is "queue_one"'
+            return Verdict(tick, runs=False, why=why)
+    return runs._replace(cancels=planned.overlap == "cancel_running")
+
+
+def _all_of(standing: Standing, due: list[float], now: float) -> list[Verdict]:
+    """What becomes of ticks that are all to run, of which there may be too many."""
+    planned = standing.planned
+    why = f'catchup="all" starts the last {MOST_CAUGHT_UP:,}'
+    found = _skipped(planned, standing.decided, due[0], why)
+    if len(due) == 1:
+        return [*found, _last_of(standing, due[0], now)]
+    before = _previous(planned, due[0] - 0.001)
+    for tick in due:
+        verdict = _last_of(standing._replace(open=()), tick, now)
+        found.append(verdict._replace(previous=before) if verdict.runs else verdict)
+        before = tick
+    return found
+
+
+# --- ticks in seconds ----------------------------------------------------------------------
+
+
+def _spread(planned: Planned, tick: float) -> float:
+    """By how much a tick is put off, so that not all begin at once: always the same, for one."""
+    if not planned.jitter:
+        return 0.0
+    after = _next(planned, tick)
+    room = planned.jitter if after is None else min(planned.jitter, after - tick)
+    digest = hashlib.blake2b(f"{planned.id}\0{tick!r}".encode("utf-8", "surrogatepass")).digest()
+    return room * (int.from_bytes(digest[:8]) / 2**64)
+
+
+def _next(planned: Planned, after: float) -> float | None:
+    moment = next_tick(planned.cron, planned.zone, _moment(after), start=_start(planned))
+    tick = None if moment is None else moment.timestamp()
+    return None if tick is None or (planned.end is not None and tick > planned.end) else tick
+
+
+def _previous(planned: Planned, before: float) -> float | None:
+    moment = previous_tick(planned.cron, planned.zone, _moment(before), start=_start(planned))
+    return None if moment is None else moment.timestamp()
+
+
+def _between(planned: Planned, after: float, until: float) -> Iterator[float]:
+    span = _moment(after), _moment(until)
+    for moment in ticks(planned.cron, planned.zone, *span, start=_start(planned)):
+        yield moment.timestamp()
+
+
+def _start(planned: Planned) -> datetime | None:
+    return None if planned.start is None else _moment(planned.start)
+
+
+def _moment(seconds: float) -> datetime:
+    # Not `fromtimestamp`: that rounds half a microsecond to even.
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def previews(planned: Planned, after: float, count: int) -> Sequence[float]:
+    """The next ticks of a schedule, `count` at most."""
+    found: list[float] = []
+    while len(found) < count:
+        tick = _next(planned, found[-1] if found else after)
+        if tick is None:
+            break
+        found.append(tick)
+    return found

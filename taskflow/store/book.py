@@ -1,0 +1,235 @@
+"""What a store knows of pipelines in folders, and what became of each tick of their schedules.
+
+Every change is one transaction, so any number of services can share a store: a tick and its run
+come into being together, and whoever comes second finds that it is decided.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from taskflow.errors import StoreError
+from taskflow.planned import FileRow
+from taskflow.records import Source
+from taskflow.store.codec import readable, storable, to_json
+from taskflow.store.deciding import Deciding, fresh
+from taskflow.store.picking import pick
+from taskflow.store.plans import (
+    add_run,
+    home_of,
+    pipeline_row,
+    put_pipeline,
+    put_version,
+    retire,
+    schedule_row,
+    tick_row,
+)
+from taskflow.store.sqltext import statements
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from taskflow.planned import Deployed, Given, PipelineRow, ScheduleRow, TickRow
+    from taskflow.records import Owner
+    from taskflow.store.deciding import Judge
+    from taskflow.store.picking import Lives, Picked
+    from taskflow.store.plans import Row
+
+
+class Book:
+    """Pipelines, schedules and ticks.
+
+    `do` does a job in a write transaction, and `read` gives the rows that a statement finds.
+    """
+
+    def __init__(
+        self,
+        do: Callable[[Callable[[sqlite3.Connection], Any]], Any],
+        read: Callable[[str, Mapping[str, Any] | Sequence[Any]], list[Row]],
+    ) -> None:
+        self._do, self._read = do, read
+
+    # --- files and pipelines ---
+
+    def put_file(
+        self,
+        folder: str,
+        file: FileRow,
+        deployed: Sequence[Deployed],
+        sources: Mapping[str, Source],
+        seconds: float,
+    ) -> None:
+        """Keep what was found in a file; of one with an error, what it had before stays."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = (
+                storable(file.path), storable(folder), file.digest, to_json(file.parts),
+                storable(file.error), seconds, file.time,
+            )  # fmt: skip
+            connection.execute(statements()["put_file"], row)
+            if file.error:
+                return
+            for each in deployed:
+                put_version(connection, each.version, sources)
+                put_pipeline(connection, folder, each, file.time)
+            retire(connection, file.path, {each.name for each in deployed})
+
+        self._do(work)
+
+    def remove_file(self, path: str) -> None:
+        """A file is not there any more, nor what it had."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(statements()["remove_file"], (storable(path),))
+            retire(connection, path, set())
+
+        self._do(work)
+
+    def files(self, folder: str) -> list[FileRow]:
+        """The files of a folder, as they were last read."""
+        return [
+            FileRow(readable(path), digest, json.loads(parts), readable(error), when)
+            for path, digest, parts, error, when in self._read("files", (storable(folder),))
+        ]
+
+    def pipelines(self, folder: str = "", name: str = "") -> list[PipelineRow]:
+        """The pipelines of a folder, or of all; or the one of a name."""
+        asked = {"folder": storable(folder), "name": storable(name)}
+        return [pipeline_row(row) for row in self._read("pipelines", asked)]
+
+    def sources(self, version: str) -> dict[str, Source]:
+        """The sources of a version."""
+        return {
+            module: Source(readable(path), text, bool(is_package))
+            for module, path, text, is_package in self._read("version_sources", (version,))
+        }
+
+    # --- schedules ---
+
+    def schedules(self, folder: str = "") -> list[ScheduleRow]:
+        """The schedules of a folder, or of all."""
+        return [schedule_row(row) for row in self._read("schedules", {"folder": storable(folder)})]
+
+    def pause(self, schedule: str, *, paused: bool) -> bool:
+        """Start no ticks of a schedule any more, or again; whether there is such a schedule.
+
+        What was due meanwhile is decided when it goes on, by whoever judges it.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            sql = statements()["pause_schedule"]
+            return connection.execute(sql, (paused, storable(schedule))).rowcount > 0
+
+        found: bool = self._do(work)
+        return found
+
+    def ticks(self, schedule: str, limit: int = 100) -> list[TickRow]:
+        """What became of the last ticks of a schedule, the newest first."""
+        return [tick_row(row) for row in self._read("ticks", (storable(schedule), limit))]
+
+    def last_runs(self) -> dict[str, TickRow]:
+        """By schedule, the last tick that has a run."""
+        return {row.schedule: row for row in map(tick_row, self._read("last_ticks", ()))}
+
+    # --- ticks ---
+
+    def decide(
+        self, schedules: Iterable[str], judge: Judge, new_id: Callable[[], str], now: float
+    ) -> list[TickRow]:
+        """Judge the ticks of some schedules, and commit what becomes of them, with their runs.
+
+        `judge` is told how a schedule stands, in the transaction, and returns up to when all is
+        decided, and what becomes of each tick until then. Returns what is new.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[TickRow]:
+            found: list[TickRow] = []
+            for schedule in schedules:
+                home = home_of(connection, schedule)
+                if home is not None and home.schedule.state == "active":
+                    found += Deciding(connection, home, new_id, now).by(judge)
+            return found
+
+        decided: list[TickRow] = self._do(work)
+        return decided
+
+    def follow(self, new_id: Callable[[], str], now: float) -> list[TickRow]:
+        """Start what waits for the success of other pipelines, once all of them have succeeded."""
+        if not self._read("ready_followers", ()):
+            return []
+
+        def work(connection: sqlite3.Connection) -> list[TickRow]:
+            found: list[TickRow] = []
+            for (schedule,) in connection.execute(statements()["ready_followers"]).fetchall():
+                home = home_of(connection, readable(schedule))
+                if home is not None and home.schedule.state == "active":
+                    found.append(Deciding(connection, home, new_id, now).after_others())
+            return found
+
+        decided: list[TickRow] = self._do(work)
+        return decided
+
+    def fill(
+        self,
+        schedule: str,
+        instants: Sequence[tuple[float, float | None]],
+        new_id: Callable[[], str],
+        now: float,
+        concurrency: int,
+    ) -> list[TickRow]:
+        """Give ticks of a schedule a run, whatever became of them before: a backfill.
+
+        `instants` are ticks, each with the one before. At most `concurrency` of these runs go on
+        at once.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[TickRow]:
+            home = home_of(connection, schedule)
+            if home is None:
+                raise StoreError(f"there is no schedule {schedule!r}")
+            deciding = Deciding(connection, home, new_id, now)
+            return [deciding.again(*each, concurrency) for each in instants]
+
+        filled: list[TickRow] = self._do(work)
+        return filled
+
+    # --- runs ---
+
+    def submit(self, pipeline: str, given: Given, new_id: Callable[[], str], now: float) -> str:
+        """Queue a run of a pipeline that no schedule asks for; returns its id."""
+
+        def work(connection: sqlite3.Connection) -> str:
+            asked = {"folder": "", "name": storable(pipeline)}
+            row = connection.execute(statements()["pipelines"], asked).fetchone()
+            if row is None or pipeline_row(row).is_gone:
+                raise StoreError(f"no folder that is served has a pipeline {pipeline!r}")
+            run_id = fresh(connection, new_id)
+            add_run(connection, run_id, pipeline_row(row).deployed, given, now)
+            return run_id
+
+        run_id: str = self._do(work)
+        return run_id
+
+    def pick(self, want: int, owner: Owner, lives: Lives, now: float) -> list[Picked]:
+        """Own up to `want` runs that nobody drives and that may begin now, fairly.
+
+        `lives` tells whether an owner still has a run in hand.
+        """
+        if want < 1 or not self._read("waiting_runs", ()):
+            return []
+        picked: list[Picked] = self._do(
+            lambda connection: pick(connection, want, owner, lives, now)
+        )
+        return picked
+
+    def end_unstarted(self, run_id: str, epoch: int, why: str, now: float) -> bool:
+        """End a run as failed that could not even begin; whether it still was at that point."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            values = now, why, run_id, epoch
+            return connection.execute(statements()["end_unstarted"], values).rowcount > 0
+
+        ended: bool = self._do(work)
+        return ended
