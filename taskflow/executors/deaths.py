@@ -13,7 +13,8 @@ HUNG_UP: Final = 113
 
 #: Frames below the body of a task: ours, loky's, and the interpreter's start.
 _FOREIGN_FRAME: Final = re.compile(
-    r'File "(<frozen |[^"]*/(taskflow/executors|loky|multiprocessing|ctypes)/)'
+    r'File "(<frozen |<string>"|'
+    r'[^"]*/(taskflow/(authoring|executors|schedule)|loky|multiprocessing|ctypes)/)'
 )
 
 _WORDS: Final = {
@@ -47,10 +48,18 @@ def cause_of_death(error: BaseException | None, *, oom: bool, disconnected: bool
         return f"exit code {code or number}: something in it called os._exit or a C exit"
     if name == "SIGKILL" and oom:
         return "SIGKILL: the kernel killed it because memory ran out"
+    return _of_signal(name)
+
+
+def how_it_ended(code: int) -> str:
+    """What ended a process, from what `os.waitstatus_to_exitcode` says."""
+    return _of_signal(_signal_name(-code)) if code < 0 else f"exit code {code}"
+
+
+def _of_signal(name: str) -> str:
     words = _WORDS.get(name, "killed by a signal")
-    return f"{name}: {words}" + (
-        ", or by the kernel because memory ran out" if name == "SIGKILL" else ""
-    )
+    more = ", or by the kernel because memory ran out" if name == "SIGKILL" else ""
+    return f"{name}: {words}{more}"
 
 
 def _signal_name(number: int) -> str:

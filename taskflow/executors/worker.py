@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
-import fcntl
 import gc
 import logging
 import os
@@ -19,7 +18,6 @@ import pickle
 import select
 import signal
 import sys
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +25,7 @@ from taskflow import resources
 from taskflow.executors import snapshot
 from taskflow.executors.deaths import HUNG_UP
 from taskflow.executors.fitness import Fitness
+from taskflow.executors.life import die_with_engine, end_if_alone
 from taskflow.executors.outbox import Outbox
 from taskflow.executors.serial import SerialWorker
 from taskflow.executors.wire import WorkerLink, WorkerTokens
@@ -57,28 +56,6 @@ def begin(connection: Connection, tokens: Connection, life: Connection) -> None:
     die_with_engine(life.fileno())
 
 
-def die_with_engine(life: int) -> None:
-    """Have this process group killed when the writing end of the pipe `life` closes."""
-    if hasattr(fcntl, "F_SETSIG"):
-        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgid(0))
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-    else:
-        threading.Thread(target=_watch, args=(life,), daemon=True).start()
-    _end_if_alone(life)  # it was closed before the kernel watched it
-
-
-def _end_if_alone(life: int) -> None:
-    """End this process group if the engine is gone, and the kernel may not have seen to it."""
-    if select.select([life], [], [], 0)[0]:
-        os.killpg(0, signal.SIGKILL)
-
-
-def _watch(life: int) -> None:
-    select.select([life], [], [])
-    os.killpg(0, signal.SIGKILL)
-
-
 class RunLink(WorkerLink):
     """The engine's words in one run: they end with it."""
 
@@ -102,7 +79,7 @@ def serve() -> None:
         is_over = _serve_run(*pickle.loads(message))
         if not is_over or not before.is_kept():
             break
-        _end_if_alone(life.fileno())
+        end_if_alone(life.fileno())
         redirect(os.devnull)
         link.send(pickle.dumps([("free", tuple(before.strays()))], 5))
         _tidy_while_idle(link)
