@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.errors import DefinitionError
@@ -177,10 +177,11 @@ class Schedule:
     """When a pipeline runs: a cron expression, in UTC if no time zone is given.
 
     It has five fields, six with seconds first, or seven with the year last; or it is `@hourly` and
-    the like, or `@every 90s`.
+    the like, or `@every 90s`. It may be left out where `on_success_of` names pipelines: once all of
+    them have succeeded, this one runs. `start` and `end` are dates, datetimes or their ISO texts.
     """
 
-    cron: str
+    cron: str = ""
     name: str | None = None
     timezone: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
@@ -188,6 +189,31 @@ class Schedule:
     end: Any = None
     jitter: Duration = 0.0
     on_success_of: Any = None
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.cron, str), f"a Schedule takes a cron text, not {self.cron!r}")
+        _require(
+            bool(self.cron.strip()) or bool(self.follows),
+            "a Schedule needs a cron expression, such as Schedule('0 6 * * *'), or on_success_of=",
+        )
+        _require(
+            self.name is None or _is_text(self.name),
+            f"the name of a Schedule is a text that is not empty, not {self.name!r}",
+        )
+        _require(
+            _is_params(self.params),
+            f"params of a Schedule are values by name, {{'days': 7}}, not {self.params!r}",
+        )
+        for name in ("start", "end"):
+            _require_moment(name, getattr(self, name))
+        object.__setattr__(self, "jitter", seconds(self.jitter))
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The names of the pipelines whose success starts this one."""
+        given = self.on_success_of
+        every = given if isinstance(given, (list, tuple, set)) else (given,)
+        return tuple(_name_of_pipeline(each) for each in every if each is not None)
 
 
 #: When a task may run, judged once all its inputs have ended; the names are Airflow's.
@@ -205,6 +231,30 @@ TRIGGER_RULES: Final = (
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _name_of_pipeline(value: Any) -> str:
+    if getattr(type(value), "__taskflow_pipeline__", False):
+        return str(value.short)
+    _require(_is_text(value), f"on_success_of takes pipelines or their names, not {value!r}")
+    return str(value)
+
+
+def _require_moment(name: str, value: object) -> None:
+    """A moment may be a text, which is read here, so that a typo is told where it stands."""
+    remedy = f"write a date, a datetime or a text such as {name}='2026-01-31T06:00'"
+    if isinstance(value, str):
+        try:
+            datetime.fromisoformat(value)
+        except ValueError as error:
+            raise DefinitionError(f"{name}={value!r} of a Schedule: {error}; {remedy}") from None
+        return
+    known = value is None or isinstance(value, date)
+    _require(known, f"{name}={value!r} of a Schedule is no moment; {remedy}")
+
+
+def _is_params(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value))
 
 
 def _is_key(value: object) -> bool:

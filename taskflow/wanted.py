@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskflow.plain import in_short, plain
+from taskflow.planned import Given
 from taskflow.records import NewRun
 from taskflow.secret import Hidden
 
@@ -60,15 +61,22 @@ class What:
             self.pipeline,
             self.file,
             self.entry,
-            tuple((name, in_short(value)) for name, value in self.params),
-            tuple((name, plain(value)) for name, value in self.params),
-            self.given(),
-            tuple(name for name, value in self.params if isinstance(value, Hidden)),
+            *given_of(self.params, self.given()),
             settings.tags,
             created,
             settings.plain(),
             parent,
         )
+
+
+def given_of(params: tuple[tuple[str, Any], ...], pickled: bytes) -> Given:
+    """Parameters as a run's row has them; those that are secret come as `Hidden`."""
+    return Given(
+        tuple((name, in_short(value)) for name, value in params),
+        tuple((name, plain(value)) for name, value in params),
+        pickled,
+        tuple(name for name, value in params if isinstance(value, Hidden)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class PipelineOptions(TypedDict, total=False):
     timezone: str | None
     catchup: str
     overlap: str
-    max_active_runs: int
+    max_active_runs: int | None
     misfire_grace: Duration | None
     fail_fast: bool
     timeout: Duration | None

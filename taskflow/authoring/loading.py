@@ -58,7 +58,7 @@ def find(module: ModuleType, name: str | None = None) -> Any:
     every = {key: value for key, value in vars(module).items() if _is_pipeline(value)}
     if name is not None:
         return _named(module, name, every)
-    own = {key: value for key, value in every.items() if _home_of(value) == module.__name__}
+    own = own_pipelines(module)
     candidates = list({id(value): value for value in (own or every).values()}.values())
     if len(candidates) == 1:
         return candidates[0]
@@ -71,6 +71,15 @@ def find(module: ModuleType, name: str | None = None) -> Any:
         raise LoadError(f"{file} has no pipeline{_end_of(module)}{_hint(module)}")
     listed = "".join(f"\n    {file}:{_short(value)}" for value in candidates)
     raise LoadError(f"{file} has {len(candidates)} pipelines; say which one:{listed}")
+
+
+def own_pipelines(module: ModuleType) -> dict[str, Any]:
+    """The pipelines that a module defines, by what they are called in it."""
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if _is_pipeline(value) and _home_of(value) == module.__name__
+    }
 
 
 def root_and_name(file: Path) -> tuple[Path, str]:

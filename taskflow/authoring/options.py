@@ -195,7 +195,7 @@ class PipelineOptions(Options):
     timezone: str | None = None
     catchup: str = "latest"
     overlap: str = "skip"
-    max_active_runs: int = 1
+    max_active_runs: int | None = None
     misfire_grace: Duration | None = None
     fail_fast: bool = False
     on_success: Any = None
@@ -271,6 +271,11 @@ def _check_count(options: Options, *names: str) -> None:
 
 
 def _check_schedule(schedule: Schedule) -> None:
-    from taskflow.cron import check  # here: croniter is loaded only where a schedule is used
+    # here: what reads expressions is loaded only where a schedule is used
+    from taskflow.cron import check
+    from taskflow.cron.zones import zone_of
 
-    check(schedule.cron, schedule.timezone)
+    if schedule.cron:
+        check(schedule.cron, schedule.timezone)
+    else:
+        zone_of(schedule.timezone)

@@ -300,7 +300,7 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             lambda: dumps(params),
         )
         with seldom_collecting():  # plans, and what is kept of earlier traces, stay
-            return prepare(what, self._settings(), list(listeners), again)
+            return prepare(what, self.settings(), list(listeners), again)
 
     def _traced(
         self, facts: Context, directory: str, args: Sequence[Any], kwargs: dict[str, Any]
@@ -314,7 +314,8 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             context.reset(token)
         return graph, _note_codes(graph, trace) if facts.kept else {}
 
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """How a run of it runs, unless that is said when it is started."""
         from taskflow.wanted import Settings
 
         chosen = self.chosen

@@ -32,16 +32,13 @@ class ModuleSource(NamedTuple):
     is_package: bool
 
 
-def sources_for(fn: Any) -> dict[str, ModuleSource]:
+def sources_for(fn: Any, root: str = "") -> dict[str, ModuleSource]:
     """The sources of the project's modules that a run of `fn` may need, by module name.
 
-    Those that are loaded, and those of the project that they import, also inside functions.
+    Those that are loaded, and those of the project that they import, also inside functions. The
+    project is at `root`; without that, where the file of `fn` says.
     """
-    code = getattr(inspect.unwrap(fn), "__code__", None)
-    path = code.co_filename if code else ""
-    if not os.path.exists(path):
-        path = os.path.join(os.getcwd(), "x")
-    root = project_root(path)
+    root = root or project_root(_file_of(fn))
     found: dict[str, ModuleSource] = {}
     waiting = [name for name, module in list(sys.modules.items()) if _in_project(module, root)]
     while waiting:
@@ -53,6 +50,13 @@ def sources_for(fn: Any) -> dict[str, ModuleSource]:
             found[name] = source
             waiting += [each for each in imported_by(name, source) if is_project_module(each, root)]
     return found
+
+
+def _file_of(fn: Any) -> str:
+    """Where a function is written; if that is no file, a path in the working directory."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    path = code.co_filename if code else ""
+    return path if os.path.exists(path) else os.path.join(os.getcwd(), "x")
 
 
 def project_root(path: str) -> str:
