@@ -1,0 +1,160 @@
+"""The nursery: reads files of pipelines in processes of their own, for a service.
+
+A service imports no file itself. It asks the nursery, a process that has taskflow imported and
+forks a child for each file, which costs some milliseconds where a new interpreter would cost
+hundreds. The processes of runs are forked there, too.
+
+Where forking is not safe, as beside some frameworks of macOS, files that use those frameworks while
+they are imported may end their child; they are then told of as any other that does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Final
+
+from taskflow.errors import ExecutorError
+from taskflow.executors.deaths import how_it_ended, last_words
+from taskflow.schedule.messages import (
+    ChildSaid,
+    Ended,
+    Frames,
+    Message,
+    ReadFile,
+    Reading,
+    StartRun,
+    StopRun,
+    decode,
+    decode_reading,
+    encode,
+)
+
+#: What a run is started with: a module, and the function in it that takes the payload.
+RUNNER: Final = "taskflow.schedule.running:main"
+#: Where the package is that this process uses: the nursery is to use no other.
+_HOME: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PROGRAM: Final = (
+    "import sys; home = sys.argv[1]; home in sys.path or sys.path.insert(0, home); "
+    "from taskflow.schedule.nursing import main; main(sys.argv[2:])"
+)
+_CHUNK: Final = 1 << 16
+#: Seconds that it has to end when the service hangs up.
+_GRACE: Final = 5.0
+
+
+class Nursery:
+    """Reads files below a folder of pipelines, and starts runs: each in a process of its own."""
+
+    def __init__(
+        self, folder: str, *, at_once: int = 2, limit: float = 60.0, runner: str = RUNNER
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fd = theirs.fileno()
+            options = [str(fd), os.path.abspath(folder), str(at_once), str(limit), runner]
+            self._process = subprocess.Popen(
+                # -P: what lies in the working directory is not to stand for a module of ours.
+                [sys.executable, "-P", "-c", _PROGRAM, _HOME, *options],
+                pass_fds=[fd],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the service
+            )
+        self._socket = ours
+        self._frames = Frames()
+        self._asked: dict[str, int] = {}
+
+    @property
+    def waiting(self) -> list[str]:
+        """The files that were asked for and not told of yet."""
+        return list(self._asked)
+
+    def ask(self, path: str) -> None:
+        """Have a file read; what is in it comes by `receive`."""
+        self._asked[path] = self._asked.get(path, 0) + 1
+        self._send(ReadFile(path))
+
+    def start_run(self, ident: str, payload: bytes) -> None:
+        """Start a process for a run; it lives on when this one ends."""
+        self._send(StartRun(ident, payload))
+
+    def stop_run(self, ident: str, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the process of a run, if it has not ended."""
+        self._send(StopRun(ident, int(number)))
+
+    def fileno(self) -> int:
+        """What becomes readable when there is something to receive."""
+        return self._socket.fileno()
+
+    def receive(self) -> list[Reading | Ended]:
+        """What has arrived; does not wait.
+
+        Raises:
+            ExecutorError: the nursery is gone, so what was `waiting` never comes. Runs go on.
+        """
+        found: list[Reading | Ended] = []
+        while data := self._arrived():
+            found += [self._told(decode(frame)) for frame in self._frames.feed(data)]
+        if data == b"" and not found:
+            raise ExecutorError(f"the process that imports pipelines is gone: {self._death()}")
+        return found
+
+    def close(self) -> None:
+        """End it, and the children that read; runs go on."""
+        self._socket.close()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _send(self, message: Message) -> None:
+        # It may be gone: `receive` says so.
+        with suppress(ConnectionError):
+            self._socket.sendall(encode(message))
+
+    def _arrived(self) -> bytes | None:
+        """Some bytes, none if the nursery is gone; None if there are none just now."""
+        try:
+            return self._socket.recv(_CHUNK, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            return b""
+
+    def _told(self, message: Message) -> Reading | Ended:
+        if isinstance(message, Ended):
+            return message
+        assert isinstance(message, ChildSaid)  # it says nothing else
+        left = self._asked.pop(message.file, 1) - 1
+        if left:
+            self._asked[message.file] = left
+        return reading_of(message)
+
+    def _death(self) -> str:
+        try:
+            return how_it_ended(self._process.wait(_GRACE))
+        except subprocess.TimeoutExpired:
+            return "it has closed its socket"
+
+
+def reading_of(said: ChildSaid) -> Reading:
+    """What a child has said of a file; how it ended, and what it wrote, if that is an error."""
+    how = said.how
+    found = Reading(said.file)
+    try:
+        for data in said.said:
+            found = decode_reading(data)
+    except ValueError as odd:
+        how = f"it wrote into a pipe that is not its own: {odd}"
+    error = f"{said.file}: {how}" if how else found.error
+    if how:
+        found = Reading(said.file, found.digest, parts=found.parts)
+    tail = last_words(said.tail.decode("utf-8", "replace")).strip() if error else ""
+    if tail:
+        error += f"\nwhat it wrote last:\n{tail}"
+    return found._replace(file=said.file, error=error, seconds=said.seconds)
