@@ -30,7 +30,7 @@ PRAGMA mmap_size = 0;
 
 def open_writer(place: Place, lock: StoreLock) -> sqlite3.Connection:
     """The connection that writes; it makes the database, or migrates an older one."""
-    os.close(os.open(place.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    _make_file(place.database)
     connection = sqlite3.connect(
         place.database, timeout=WRITER_PATIENCE, isolation_level=None, check_same_thread=False
     )
@@ -43,6 +43,17 @@ def open_writer(place: Place, lock: StoreLock) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_file(path: str) -> None:
+    """Make an empty file that nobody else can read, unless there is one.
+
+    One that is there is not even opened: to close it would drop all locks that connections of this
+    process hold on it, as POSIX wants it. Another process would then take itself for the last one,
+    and remove the log of writes from under them.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def open_reader(place: Place) -> sqlite3.Connection | None:

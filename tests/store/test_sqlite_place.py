@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -257,3 +259,22 @@ def test_history_of_a_read_only_folder_is_read_and_nothing_is_written(tmp_path):
         said = process.communicate()[0]
     assert said.startswith("['run-1'] 3\nthe store "), said
     assert "TASKFLOW_STORE=" in said
+
+
+def test_another_process_does_not_take_a_store_that_is_in_use_for_one_that_is_not(tmp_path):
+    """Also where it was read before it was written: its log of writes is still there."""
+    store = opened(tmp_path)
+    fill(store)
+    store.close()
+    store = opened(tmp_path)
+    assert len(store.runs()) == 1  # a reader is open when the writer comes
+    ledger = begun(store, "run-2")
+    ledger.write([outcome(0)])
+    ledger.flush()
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT id FROM runs')"
+    subprocess.run([sys.executable, "-c", look, str(tmp_path / "store.db")], check=True)
+    assert (tmp_path / "store.db-wal").exists()
+    ledger.write([outcome(1)])
+    ledger.flush()
+    assert [each.node for each in store.kept("run-2", 1)] == [0, 1]
+    store.close()
