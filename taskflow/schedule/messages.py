@@ -48,9 +48,10 @@ class Ended(NamedTuple):
 
 
 class ReadFile(NamedTuple):
-    """Read a file."""
+    """Read a file below a folder of pipelines."""
 
     path: str
+    folder: str
 
 
 class StartRun(NamedTuple):

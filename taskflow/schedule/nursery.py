@@ -48,15 +48,13 @@ _GRACE: Final = 5.0
 
 
 class Nursery:
-    """Reads files below a folder of pipelines, and starts runs: each in a process of its own."""
+    """Reads files of pipelines, and starts runs: each in a process of its own."""
 
-    def __init__(
-        self, folder: str, *, at_once: int = 2, limit: float = 60.0, runner: str = RUNNER
-    ) -> None:
+    def __init__(self, *, at_once: int = 2, limit: float = 60.0, runner: str = RUNNER) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             fd = theirs.fileno()
-            options = [str(fd), os.path.abspath(folder), str(at_once), str(limit), runner]
+            options = [str(fd), str(at_once), str(limit), runner]
             self._process = subprocess.Popen(
                 # -P: what lies in the working directory is not to stand for a module of ours.
                 [sys.executable, "-P", "-c", _PROGRAM, _HOME, *options],
@@ -73,10 +71,13 @@ class Nursery:
         """The files that were asked for and not told of yet."""
         return list(self._asked)
 
-    def ask(self, path: str) -> None:
-        """Have a file read; what is in it comes by `receive`."""
+    def ask(self, path: str, folder: str = "") -> None:
+        """Have a file read; what is in it comes by `receive`.
+
+        It may import from its own folder, and from `folder`, which is above it.
+        """
         self._asked[path] = self._asked.get(path, 0) + 1
-        self._send(ReadFile(path))
+        self._send(ReadFile(path, folder or os.path.dirname(path)))
 
     def start_run(self, ident: str, payload: bytes) -> None:
         """Start a process for a run; it lives on when this one ends."""

@@ -109,18 +109,15 @@ class Child:
 class Nursing:
     """Starts children, listens to them, and tells the service."""
 
-    def __init__(
-        self, service: socket.socket, folder: str, at_once: int, limit: float, target: str
-    ) -> None:
+    def __init__(self, service: socket.socket, at_once: int, limit: float, target: str) -> None:
         self._service = service
-        self._folder = folder
         self._at_once = at_once
         self._limit = limit
         self._target = target
         self._selector = selectors.DefaultSelector()
         self._frames = Frames()
         self._unsent = bytearray()
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[ReadFile] = deque()
         self._children: dict[int, Child] = {}
         self._runs: dict[int, str] = {}
         #: Killed, but still to be waited for.
@@ -163,7 +160,7 @@ class Nursing:
 
     def _take(self, message: Message) -> None:
         if isinstance(message, ReadFile):
-            self._waiting.append(message.path)
+            self._waiting.append(message)
         elif isinstance(message, StartRun):
             self._start_run(message)
         elif isinstance(message, StopRun):
@@ -193,7 +190,8 @@ class Nursing:
         ):
             self._start_reading(self._waiting.popleft())
 
-    def _start_reading(self, file: str) -> None:
+    def _start_reading(self, message: ReadFile) -> None:
+        file = message.path
         result, output, life = os.pipe(), os.pipe(), os.pipe()
         theirs = Ends(result[1], output[1], life[0])
         ours = Ends(result[0], output[0], life[1])
@@ -205,7 +203,7 @@ class Nursing:
             self._say(ChildSaid(file, (), f"no process could be started for it: {error}", b"", 0.0))
             return
         if pid == 0:
-            read_and_end(file, self._folder, theirs)
+            read_and_end(file, message.folder, theirs)
         for fd in theirs:
             os.close(fd)
         os.set_blocking(ours.result, False)
@@ -307,7 +305,7 @@ def _arrived(fd: int) -> tuple[list[bytes], bool]:
 
 def main(arguments: list[str]) -> None:
     """The nursery of the service at the other end of a socket."""
-    fd, folder, at_once, limit, target = arguments
+    fd, at_once, limit, target = arguments
     # Ctrl-C and the like are for the service, which hangs up when it is done.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -317,7 +315,7 @@ def main(arguments: list[str]) -> None:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # what is there stays there: no child need look at it, and copy it so
-    Nursing(service, folder, int(at_once), float(limit), target).serve()
+    Nursing(service, int(at_once), float(limit), target).serve()
 
 
 if __name__ == "__main__":

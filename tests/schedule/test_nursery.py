@@ -1,0 +1,151 @@
+"""The process that forks children, for files and for runs, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from nursed import Nursed
+
+from taskflow.errors import ExecutorError
+from taskflow.schedule.messages import Ended
+
+RUNNING = """\
+import atexit, os, signal, sys, threading
+
+def main(payload):
+    deed, _, path = payload.decode().partition(" ")
+    if deed == "fail":
+        raise ValueError("no")
+    if deed == "leave":
+        sys.exit(3)
+    if deed == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    pipe = open(path, "w", buffering=1)
+    pipe.write("begun")
+    pipe.flush()
+    if deed == "wait":
+        signal.pause()
+    if deed == "tidy":
+        atexit.register(pipe.write, "at exit")
+        threading.Thread(target=pipe.write, args=["thread, "]).start()
+    if deed == "read":
+        with open(path + ".in") as more:
+            pipe.write(more.read())
+"""
+
+
+#: A file that opens a pipe, and hangs.
+HELD = """\
+pipe = open({!r}, "wb", 0)
+pipe.write(b"x")
+while True: pass
+"""
+
+
+@pytest.fixture
+def runs(folder, start_nursery, tmp_path, monkeypatch):
+    """A nursery whose runs are one function of ours."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "runs_of_test.py").write_text(RUNNING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    return Nursed(folder, start_nursery(runner="runs_of_test:main"))
+
+
+def begun(nursed, pipe, deed):
+    """Start a run, and wait until it goes on."""
+    nursed.nursery.start_run("one", f"{deed} {pipe.path}".encode())
+    assert pipe.next() == b"begun"
+
+
+def test_three_hundred_files_are_read_at_a_rate(nursed, capsys):
+    """All of them, each in a child; how many a second is printed."""
+    nursed.write("_helper.py", "def clean(x): return x\n")
+    text = """\
+    from taskflow import pipeline, task
+    from _helper import clean
+    @task
+    def fetch(x): return clean(x)
+    @pipeline(schedule="H 6 * * *", timezone="Europe/Brussels")
+    def p{0}(n: int = 3): return fetch(fetch(n))
+    """
+    files = [nursed.write(f"p{number}.py", text.format(number)) for number in range(300)]
+    began = time.perf_counter()
+    readings = nursed.read(*files)
+    rate = len(files) / (time.perf_counter() - began)
+    with capsys.disabled():
+        print(f" {rate:.0f} files a second ", end="")
+    assert {reading.error for reading in readings} == {""}
+    assert len({each.name for reading in readings for each in reading.deployed}) == 300
+
+
+def test_children_that_read_end_with_the_service(hurried, pipe):
+    """The nursery hangs up on them, and ends."""
+    hurried.nursery.ask(hurried.write("a.py", HELD.format(pipe.path)))
+    assert pipe.next() == b"x"
+    hurried.nursery.close()
+    assert pipe.next() == b""
+
+
+def test_children_that_read_end_with_a_nursery_that_is_killed(hurried, pipe):
+    """The kernel sees to it; the service hears of it, and knows what it still waits for."""
+    file = hurried.write("a.py", HELD.format(pipe.path))
+    hurried.nursery.ask(file)
+    assert pipe.next() == b"x"
+    os.kill(hurried.nursery._process.pid, signal.SIGKILL)
+    assert pipe.next() == b""
+    with pytest.raises(ExecutorError, match="SIGKILL"):
+        hurried.received()
+    assert hurried.nursery.waiting == [file]
+
+
+@pytest.mark.parametrize(
+    ("deed", "status", "how"),
+    [
+        ("fail", 1, "exit code 1"),
+        ("leave", 3, "exit code 3"),
+        ("crash", -signal.SIGSEGV, "SIGSEGV: segmentation fault in C code"),
+    ],
+)
+def test_the_end_of_a_run_is_told(runs, deed, status, how):
+    """With its status, and in words if it did not end well."""
+    runs.nursery.start_run("one", deed.encode())
+    assert runs.received() == [Ended("one", status, how)]
+
+
+def test_a_run_ends_as_a_program_does(runs, pipe):
+    """Its threads are waited for, and what it left to be done at exit is done."""
+    begun(runs, pipe, "tidy")
+    assert runs.received() == [Ended("one", 0)]
+    assert pipe.next() == b"thread, at exit"
+
+
+def test_a_run_can_be_stopped(runs, pipe):
+    """By a signal, which it takes as a program takes it; one for a run that ended goes nowhere."""
+    begun(runs, pipe, "wait")
+    runs.nursery.stop_run("one")
+    assert runs.received() == [Ended("one", -signal.SIGTERM, "SIGTERM: terminated from outside")]
+    runs.nursery.stop_run("one")
+    runs.nursery.start_run("two", b"leave")
+    assert runs.received() == [Ended("two", 3, "exit code 3")]
+
+
+def test_a_run_lives_on_when_the_service_ends(runs, pipe):
+    """It is nobody's child then, and goes on."""
+    os.mkfifo(f"{pipe.path}.in")
+    begun(runs, pipe, "read")
+    runs.nursery.close()
+    with open(f"{pipe.path}.in", "w") as more:
+        more.write("and on")
+    assert pipe.next() == b"and on"
+
+
+def test_a_run_is_ended_while_files_are_read(runs, pipe):
+    """Neither waits for the other; the limit of a file is none of a run."""
+    begun(runs, pipe, "wait")
+    assert runs.of("from taskflow import pipeline\n@pipeline\ndef p(): pass\n").deployed
+    runs.nursery.stop_run("one", signal.SIGKILL)
+    (ended,) = runs.received()
+    assert (ended.ident, ended.status) == ("one", -signal.SIGKILL)
