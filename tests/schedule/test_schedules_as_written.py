@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -50,6 +50,11 @@ def test_a_schedule_follows_pipelines_given_as_themselves_or_by_name():
 
 def test_moments_and_spans_are_taken_in_every_form():
     """Dates, datetimes and ISO texts; durations as anywhere else."""
-    for start in (date(2026, 1, 1), datetime(2026, 1, 1, 6), "2026-01-01", "2026-01-01T06:00Z"):
+    for start in (
+        date(2026, 1, 1),
+        datetime(2026, 1, 1, 6, tzinfo=UTC),
+        "2026-01-01",
+        "2026-01-01T06:00Z",
+    ):
         assert Schedule("@daily", start=start).start == start
     assert Schedule("@daily", jitter=timedelta(minutes=5)).jitter == 300.0
