@@ -30,12 +30,12 @@ from taskflow.authoring.source import (
 from taskflow.errors import LoadError, TaskflowError
 from taskflow.executors.snapshot import Source
 from taskflow.schedule.defined import refuse_twins
-from taskflow.schedule.folder import digest, digest_of
+from taskflow.schedule.folder import digest
 from taskflow.schedule.messages import Reading
 from taskflow.schedule.planning import deploy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import CodeType, ModuleType
 
 
@@ -139,19 +139,28 @@ def _parts_on_disk(name: str, file: str, search: Sequence[str]) -> dict[str, str
 
     Where a module that is nowhere could be is noted, too: it may be written next.
     """
-    parts = {file: digest_of(file)}
-    waiting = [(name, file)]
+    parts: dict[str, str] = {}
+    packages = [name[:at] for at, letter in enumerate(name) if letter == "."]
+    waiting = [(name, file), *((each, place) for each, place in _found(packages, search) if place)]
     while waiting:
         module, path = waiting.pop()
-        for each in imported_by(module, ModuleSource(path, _text(path), _is_package(path))):
-            places = _places(each, search)
-            there = next((place for place in places if os.path.isfile(place)), None)
-            if there is not None and there not in parts:
-                parts[there] = digest_of(there)
-                waiting.append((each, there))
-            elif there is None and _is_nowhere(each):
-                parts.update(dict.fromkeys(places, ""))
+        if path in parts:
+            continue
+        text = _text(path)
+        parts[path] = "" if text is None else digest(text)
+        source = ModuleSource(path, text or b"", os.path.basename(path) == "__init__.py")
+        for each, place in _found(imported_by(module, source), search):
+            if place:
+                waiting.append((each, place))
+            elif _is_nowhere(each):
+                parts.update(dict.fromkeys(_places(each, search), ""))
     return parts
+
+
+def _found(names: Iterable[str], search: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Modules and where each lies in the project; nowhere is empty."""
+    for name in names:
+        yield name, next(filter(os.path.isfile, _places(name, search)), "")
 
 
 def _places(name: str, search: Sequence[str]) -> list[str]:
@@ -171,13 +180,9 @@ def _is_nowhere(name: str) -> bool:
         return False
 
 
-def _is_package(path: str) -> bool:
-    return os.path.basename(path) == "__init__.py"
-
-
-def _text(path: str) -> bytes:
+def _text(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        return b""
+        return None

@@ -88,6 +88,14 @@ def test_files_that_hang_are_ended_at_the_limit(hurried):
     assert hung[2].parts[helper] == digest_of(helper)
 
 
+def test_a_package_that_hangs_is_known_as_what_its_files_need(hurried):
+    """They are due again when it is repaired."""
+    package = hurried.write("flows/__init__.py", SPIN)
+    reading = hurried.read(hurried.write("flows/good.py", GOOD))
+    assert "took longer" in reading.error
+    assert reading.parts[package] == digest_of(package)
+
+
 def test_a_file_may_start_what_it_likes(nursed, pipe):
     """A thread that goes on, or a process that it forked, ends with its reading."""
     threads = f"import threading\nthreading.Thread(target=lambda: exec({SPIN!r})).start()\n"

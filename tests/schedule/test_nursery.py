@@ -81,6 +81,32 @@ def test_three_hundred_files_are_read_at_a_rate(nursed, capsys):
     assert len({each.name for reading in readings for each in reading.deployed}) == 300
 
 
+def test_a_file_leaves_nothing_for_the_next(nursed):
+    """Modules, environment, working directory and signals are as taskflow had them."""
+    nursed.write("one/_helper.py", "names = ['one']\n")
+    nursed.write("two/_helper.py", "names = []\n")
+    text = """\
+    import os, signal, threading
+    import taskflow
+    import _helper
+    if "LEFT" in os.environ or os.getcwd() == "/" or threading.active_count() > 1:
+        _helper.names.append("left")
+    taskflow.left = getattr(taskflow, "left", 0) + 1
+    os.environ["LEFT"] = "x"
+    os.chdir("/")
+    p = taskflow.pipeline(name="-".join([*_helper.names, str(taskflow.left)]))(lambda: None)
+    """
+    files = [nursed.write(f"{each}/report.py", text) for each in ("one", "two")]
+    assert [each.deployed[0].name for each in nursed.read(*files)] == ["one-1", "1"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="Linux tells of threads there")
+def test_a_nursery_has_one_thread(nursed):
+    """A process with several is not safe to fork."""
+    nursed.of("import threading\nthreading.Thread(target=print).start()\n")
+    assert len(os.listdir(f"/proc/{nursed.nursery._process.pid}/task")) == 1
+
+
 def test_children_that_read_end_with_the_service(hurried, pipe):
     """The nursery hangs up on them, and ends."""
     hurried.nursery.ask(hurried.write("a.py", HELD.format(pipe.path)))
