@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.authoring.loading import own_traceback
@@ -45,6 +46,7 @@ def read_and_end(file: str, folder: str, ends: Ends) -> None:
         os.dup2(ends.output, 1)
         os.dup2(ends.output, 2)
         die_with_engine(ends.life)
+        _volunteer()
         _renew_streams()
         faulthandler.enable()
         sys.argv[:] = [file]
@@ -137,6 +139,12 @@ def _begin(keep: Iterable[int]) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+
+
+def _volunteer() -> None:
+    """If memory runs out, the kernel is to end this process, and not the service."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
 
 
 def _renew_streams() -> None:

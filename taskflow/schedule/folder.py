@@ -72,14 +72,15 @@ class Folder:
             OSError: the folder itself cannot be read, so nothing is known to be gone.
         """
         found, unseen = _walk(self.path)
-        kept = {file for file in self._files if file.startswith(tuple(unseen))} if unseen else set()
-        gone = self._files - found.keys() - kept
+        hidden = tuple(unseen)
+        gone = {file for file in self._files - found.keys() if not file.startswith(hidden)}
         for file in gone:
             self._forget(file)
         self._doubtful |= found.keys() - self._files
         self._files |= found.keys()
         for path in self._readers.keys() - found.keys():
-            found[path] = _stamp_at(path)
+            known = self._stamps.get(path)
+            found[path] = known if path.startswith(hidden) else _stamp_at(path)
         for path in self._changed(found):
             self._doubtful |= self._readers.get(path, set()) | ({path} & self._files)
         self._due |= {file for file in self._doubtful if self._differs(file)}

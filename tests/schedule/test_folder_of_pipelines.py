@@ -189,12 +189,31 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(watched):
     watched.read(file)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_is_in_a_closed_folder_stays(watched):
-    """Its files are neither gone nor due, and the folder is named."""
-    watched.write("closed/a.py")
+def test_what_is_in_a_folder_that_cannot_be_read_stays(watched, monkeypatch):
+    """Its files are neither gone nor due, and the folder is named; later all is as before."""
+    file, other = watched.write("closed/a.py"), watched.write("open.py")
     watched.look()
-    (watched.path / "closed").chmod(0)
-    changes = watched.folder.look()
-    (watched.path / "closed").chmod(0o700)
-    assert (changes.gone, changes.unseen) == ([], [f"{watched.path}/closed/"])
+    watched.read(file)
+    watched.read(other)
+    watched.look()
+    with monkeypatch.context() as patch:
+        for name in ("scandir", "stat"):
+            patch.setattr(os, name, closed(getattr(os, name), f"{watched.path}/closed"))
+        watched.write("open.py", "x = 2\n")
+        changes = watched.folder.look()
+        assert changes == ([other], [], [f"{watched.path}/closed/"])
+        assert watched.look() == []
+    assert watched.look() == []
+    watched.write("closed/a.py", "x = 2\n")
+    assert watched.look() == ["closed/a.py"]
+
+
+def closed(call, folder):
+    """A call of the system that may not know what is in a folder, as root always may."""
+
+    def refused(path, *args, **options):
+        if str(path).startswith(folder):
+            raise PermissionError(path)
+        return call(path, *args, **options)
+
+    return refused
