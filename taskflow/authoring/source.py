@@ -127,7 +127,7 @@ def imported_by(name: str, source: ModuleSource) -> tuple[str, ...]:
     """The names of the modules that a source imports, with their packages."""
     try:
         tree = ast.parse(source.text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     package = name if source.is_package else name.rpartition(".")[0]
     statements = (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))

@@ -51,7 +51,10 @@ def read_and_end(file: str, folder: str, ends: Ends) -> None:
         faulthandler.enable()
         sys.argv[:] = [file]
         pipe = _Pipe(ends.result)
-        pipe.send(_reading(file, folder, pipe))
+        found = _reading(file, folder, pipe)
+        if not pipe.is_used:
+            pipe.send(Reading(file))
+        pipe.send(found)
         os._exit(0)
     except BaseException:  # noqa: BLE001 - a fault of ours, which the nursery tells on
         traceback.print_exc()
@@ -60,21 +63,21 @@ def read_and_end(file: str, folder: str, ends: Ends) -> None:
 
 
 def run_and_end(target: str, payload: bytes) -> None:
-    """Call a function, `module:name`, and end this process with what it returns."""
+    """Call a function, `module:name`, as a program of its own: `sys.exit(name(payload))`."""
     code = 1
     try:
         _begin(keep=())
         _renew_streams()
         module, _, name = target.partition(":")
-        code = getattr(importlib.import_module(module), name)(payload) or 0
+        sys.exit(getattr(importlib.import_module(module), name)(payload))
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        code = _exit_code(ended.code)
     except BaseException:  # noqa: BLE001 - as the interpreter does at the end of a program
         traceback.print_exc()
     try:
         _wind_up()
     finally:
-        os._exit(code & 0xFF)
+        os._exit(code)
 
 
 class _Pipe:
@@ -83,12 +86,14 @@ class _Pipe:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._owner = os.getpid()
+        self.is_used = False
         self._identity = self._seen()
 
     def send(self, reading: Reading) -> None:
         """Send a reading, if this is still the pipe that it was."""
         if os.getpid() != self._owner:  # the file has forked, and this is the fork
             os._exit(0)
+        self.is_used = True
         data = memoryview(encode_reading(reading))
         if self._seen() != self._identity:
             os._exit(CUT_OFF)
@@ -122,6 +127,14 @@ def _reading(file: str, folder: str, pipe: _Pipe) -> Reading:
         except (AttributeError, OSError, ValueError):
             continue  # the file has put something else there, or closed it
     return found
+
+
+def _exit_code(given: object) -> int:
+    """What the interpreter makes of what `sys.exit` was given."""
+    if given is None or isinstance(given, int):
+        return (given or 0) & 0xFF
+    sys.stderr.write(f"{given}\n")
+    return 1
 
 
 def _begin(keep: Iterable[int]) -> None:

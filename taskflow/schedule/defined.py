@@ -27,7 +27,9 @@ def refuse_twins(pipelines: Mapping[str, Any], text: bytes) -> dict[str, Any]:
             )
     chosen: dict[str, str] = {}
     # The one that is called like its function comes first.
-    for entry in sorted(pipelines, key=lambda each: pipelines[each].fn.__name__ != each):
+    for entry in sorted(
+        pipelines, key=lambda each: getattr(pipelines[each].fn, "__name__", "") != each
+    ):
         pipeline = pipelines[entry]
         other = chosen.setdefault(pipeline.short, entry)
         if not _is_same(pipelines[other], pipeline):

@@ -71,7 +71,7 @@ class Child:
     @property
     def is_done(self) -> bool:
         """Whether it has said what is in the file, or will not any more."""
-        return len(self.said) == 2 or bool(self.how)
+        return len(self.said) >= 2 or bool(self.how)
 
     def hear(self, fd: int) -> bool:
         """Take what has arrived at one of its ends; False if nothing will come any more."""

@@ -36,6 +36,8 @@ BROKEN = {
     "raises": ("def f():\n    return 1 / 0\nf()\n", "ZeroDivisionError: division by zero"),
     "leaves": ("import sys\nsys.exit('no config')\n", 'if __name__ == "__main__":'),
     "interrupts": ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
+    "is nested too deep": (f"x = {'(' * 999}{')' * 999}\n", "cannot be imported"),
+    "is nested deeper": (f"x = {'-' * 99_999}1\n", "cannot be imported"),
     "recurses": ("def f(): f()\nf()\n", "RecursionError"),
     "leaves at once": ("import os\nos._exit(3)\n", "its import ended the process: exit code 3"),
     "leaves well": ("import os\nos._exit(0)\n", "its import ended the process: exit code 0"),

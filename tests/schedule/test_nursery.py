@@ -21,6 +21,8 @@ def main(payload):
         raise ValueError("no")
     if deed == "leave":
         sys.exit(3)
+    if deed == "return":
+        return "a word of farewell"
     if deed == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     pipe = open(path, "w", buffering=1)
@@ -132,6 +134,7 @@ def test_children_that_read_end_with_a_nursery_that_is_killed(hurried, pipe):
     [
         ("fail", 1, "exit code 1"),
         ("leave", 3, "exit code 3"),
+        ("return", 1, "exit code 1"),
         ("crash", -signal.SIGSEGV, "SIGSEGV: segmentation fault in C code"),
     ],
 )
