@@ -83,6 +83,7 @@ class Folder:
             found[path] = known if path.startswith(hidden) else _stamp_at(path)
         for path in self._changed(found):
             self._doubtful |= self._readers.get(path, set()) | ({path} & self._files)
+        self._due -= self._doubtful
         self._due |= {file for file in self._doubtful if self._differs(file)}
         self._doubtful.clear()
         return Changes(self._told_now(), sorted(gone), sorted(unseen))

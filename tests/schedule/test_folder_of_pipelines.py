@@ -177,6 +177,16 @@ def test_a_file_that_always_changes_is_read_at_a_pace(watched):
     assert watched.look(later=1.0) == ["zebra.py", "busy.py"]
 
 
+def test_a_file_that_was_read_late_enough_is_not_read_for_nothing(watched):
+    """It changed again while it waited to be read, and that is what was read."""
+    file = watched.write("a.py")
+    watched.look()
+    watched.write("a.py", "x = 2\n")
+    assert watched.look(later=1.0) == []
+    watched.read(file)
+    assert watched.look() == []
+
+
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(watched):
     """A disk that is away for a moment does not take pipelines with it."""
     file = watched.write("a.py")
