@@ -9,7 +9,7 @@ import shutil
 import signal
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Abort, Failure, Setup
 from taskflow.draw import Drawable, Facts
@@ -19,7 +19,7 @@ from taskflow.errors import RunCancelled, RunFailed, RunPaused, RunTimedOut
 from taskflow.events import BAD, GOOD, PENDING, SKIPPED, RunEnded, RunNoticed, RunStarted
 from taskflow.graph.graph import HELPERS, VALUE, Link, node_of
 from taskflow.keeper import advice, preview_of
-from taskflow.listening import Heard, say
+from taskflow.listening import Heard, say, tell
 from taskflow.plain import in_short, plain
 from taskflow.secret import redactor
 
@@ -30,20 +30,13 @@ if TYPE_CHECKING:
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Clock, Executor, Listener
     from taskflow.keeper import Keeper
-    from taskflow.wanted import What
+    from taskflow.wanted import Limits, What
 
 #: Calls a function when the program ends, before loky ends its workers; where Python has no such
 #: thing, after that.
 _AT_EXIT: Final[Callable[..., Any]] = getattr(threading, "_register_atexit", atexit.register)
 #: Failures that an error of a run carries at most.
 SHOWN_FAILURES: Final = 1000
-
-
-class Limits(NamedTuple):
-    """When a run ends before all its tasks have."""
-
-    fail_fast: bool = False
-    timeout: float | None = None
 
 
 class Run(Drawable):
@@ -63,6 +56,7 @@ class Run(Drawable):
         self.id = setup.run_id
         self.pipeline = what.pipeline
         self.params = what.params
+        self._what = what
         self.graph = graph
         self.state = "queued"
         #: Whether Ctrl-C or SIGTERM ended it.
@@ -151,6 +145,7 @@ class Run(Drawable):
             self._engine.emit(*map(RunNoticed, news), ended)
             for listener in self._listeners:
                 listener.close()
+            tell(self._what.ended, self)
         finally:
             self._ended.set()
 

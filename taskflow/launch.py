@@ -15,14 +15,13 @@ from taskflow.call import Setup
 from taskflow.context import Context
 from taskflow.crashing import reach
 from taskflow.errors import DefinitionError, ExecutorError
-from taskflow.handle import Limits, Run
+from taskflow.handle import Run
 from taskflow.scratch import disk, new_run_dir
 from taskflow.secret import discreet, redactor
+from taskflow.wanted import Limits, times_of
 from taskflow.world import SystemClock, world
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Executor, Listener, Store
     from taskflow.wanted import Again, Settings, What
@@ -44,7 +43,7 @@ def prepare(
     created = again.row.created if again and ledger else clock.now()
     reach("folder made")
     try:
-        facts = Context(run_id, run_dir, _in_utc(created), kept=store is not None)
+        facts = Context(run_id, run_dir, *times_of(again, created), kept=store is not None)
         executor = None if around else _executor(settings)  # before: a worker starts meanwhile
         graph, codes = what.trace(facts, os.path.join(run_dir, "values"))
         if around:
@@ -87,12 +86,6 @@ def prepare(
     return run
 
 
-def _in_utc(seconds: float) -> datetime:
-    from datetime import UTC, datetime  # here: `import taskflow` does without it
-
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _setup(facts: Context, snapshot: str) -> Setup:
     return Setup(
         facts.run_id,
@@ -102,6 +95,7 @@ def _setup(facts: Context, snapshot: str) -> Setup:
         os.getcwd(),
         tuple(sys.argv),
         facts.scheduled_time,
+        facts.data_interval,
         log_level=logging.getLogger().getEffectiveLevel(),
         kept=facts.kept,
     )

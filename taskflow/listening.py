@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,3 +43,13 @@ def say(text: str) -> None:
     """One line on standard error, if there is one."""
     with contextlib.suppress(Exception):
         sys.stderr.write(f"taskflow: {text}\n")
+
+
+def tell(hook: Callable[[Any], None] | None, run: Any) -> None:
+    """Call who wants to know that a run has ended; what it raises is no part of the run."""
+    if hook is None:
+        return
+    try:
+        hook(run)
+    except Exception as error:  # noqa: BLE001 - the border to the user's code
+        say(f"run {run.id} is {run.state}; the hook that is told of it raised {error!r}")

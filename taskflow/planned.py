@@ -50,7 +50,7 @@ class Deployed(NamedTuple):
     entry: str  #: what it is called in its module
     version: str  #: a digest of the sources of the project that it was read from
     schedules: tuple[Planned, ...] = ()
-    #: runs of it that go on at once, at most; None: one, or any number where runs may overlap
+    #: runs of it that go on at once, at most; None: any number
     max_active: int | None = None
     tags: tuple[str, ...] = ()
     settings: dict[str, Any] = {}  # noqa: RUF012 - plain data, never changed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskflow.plain import in_short, plain
 from taskflow.planned import Given
@@ -12,6 +12,7 @@ from taskflow.secret import Hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from taskflow.context import Context
     from taskflow.engine.past import Past
@@ -40,6 +41,13 @@ class Settings:
         return {**given, "executor": executor, "durability": self.durability}
 
 
+class Limits(NamedTuple):
+    """When a run ends before all its tasks have."""
+
+    fail_fast: bool = False
+    timeout: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class What:
     """A pipeline that is to run: its name, its parameters, and what is made of them."""
@@ -53,6 +61,8 @@ class What:
     entry: str = ""
     #: The pickled parameters.
     given: Callable[[], bytes] = bytes
+    #: Called with the run when it has ended, and that is kept.
+    ended: Callable[[Any], None] | None = None
 
     def new_run(self, settings: Settings, run_id: str, created: float, parent: str) -> NewRun:
         """What a store keeps of a run of this; `parent` is the run that it is a rerun of."""
@@ -93,3 +103,20 @@ class Again:
     anew: str = ""
     #: What changed in the code of a task, in one line, given what is noted of the code of all.
     changed: Callable[[str, dict[str, Any]], str] = lambda _, __: "its code changed"
+
+
+def times_of(
+    again: Again | None, created: float
+) -> tuple[datetime, tuple[datetime, datetime] | None]:
+    """When a run was due, or was created if nobody planned it, and the interval of its data."""
+    row = again.row if again and again.ledger else None
+    if row is None or not row.tick:
+        return _in_utc(created), None
+    due = _in_utc(row.tick)
+    return due, (_in_utc(row.previous), due) if row.previous else None
+
+
+def _in_utc(seconds: float) -> datetime:
+    from datetime import UTC, datetime  # here: `import taskflow` does without it
+
+    return datetime.fromtimestamp(seconds, UTC)

@@ -298,9 +298,19 @@ class Pipeline(Definition, Drawable, Generic[P, R_co]):
             file if os.path.exists(file) else "",
             self.short,
             lambda: dumps(params),
+            self._tell,
         )
         with seldom_collecting():  # plans, and what is kept of earlier traces, stay
             return prepare(what, self.settings(), list(listeners), again)
+
+    def _tell(self, run: Run) -> None:
+        """Call the hook for how a run has ended."""
+        if run.state == "succeeded":
+            hook = self.chosen.on_success
+        else:
+            hook = self.chosen.on_failure if run.state in {"failed", "timed_out"} else None
+        if hook is not None:
+            hook(run)
 
     def _traced(
         self, facts: Context, directory: str, args: Sequence[Any], kwargs: dict[str, Any]

@@ -9,6 +9,7 @@ import inspect
 import os
 import sys
 import sysconfig
+from importlib.machinery import SourceFileLoader as FileLoader
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -109,17 +110,23 @@ def is_project_module(name: str, root: str) -> bool:
 def source_of(name: str) -> ModuleSource | None:
     """The source of a module, imported or not; None if it has none."""
     module = sys.modules.get(name)
-    path = getattr(module, "__file__", None)
+    path, loader = getattr(module, "__file__", None), getattr(module, "__loader__", None)
     if path is None:
         spec = importlib.util.find_spec(name)
-        path = spec.origin if spec else None
+        path, loader = (spec.origin, spec.loader) if spec else (None, None)
+    if path is None:
+        return None
     try:
-        with open(path or "", "rb") as file:
-            text = file.read()
+        # As it was imported: a snapshot has other texts than the files of today.
+        text = loader.get_data(path) if isinstance(loader, FileLoader) else _content(path)
     except OSError:
         return None
-    assert path is not None  # it has just been read
     return ModuleSource(path, text, os.path.basename(path) == "__init__.py")
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 @functools.lru_cache(maxsize=256)

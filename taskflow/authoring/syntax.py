@@ -132,7 +132,10 @@ class SourceFile:
 
 
 def file_of(path: str) -> SourceFile | None:
-    """A source file as it is now, or a notebook's cell; None if it cannot be read."""
+    """A source file as it is now, or was when a run began; a notebook's cell; None without any."""
+    known = linecache.cache.get(path, ())
+    if len(known) == 4 and known[1] is None:  # what was imported is not what is in the file
+        return _parsed(path, "".join(known[2]))
     try:
         found = os.stat(path)
         return _file_at(path, found.st_mtime_ns, found.st_size)

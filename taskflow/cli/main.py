@@ -35,6 +35,10 @@ COMMANDS: Final = {
     "rerun": "Run a pipeline again with the parameters of an earlier run.",
     "debug": "Run one task again, with the same inputs, in the debugger.",
     "cancel": "Ask a running run to end.",
+    "serve": "Start the pipelines of a folder on their schedules.",
+    "schedules": "List schedules, and pause or resume them.",
+    "submit": "Queue a run for the service.",
+    "backfill": "Run the ticks of a schedule that are in the past.",
     "gc": "Remove old runs.",
     "doctor": "Check the store and what it stands on.",
 }

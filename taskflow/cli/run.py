@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskflow.cli.target import Request
 
 
-def _as_seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+def as_seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """A timeout as the option gives it: a number of seconds, or a text with units."""
     if value is None:
         return None
@@ -33,7 +33,7 @@ def _as_seconds(_: click.Context, __: click.Parameter, value: str | None) -> flo
 @click.option(
     "--timeout",
     metavar="TIME",
-    callback=_as_seconds,
+    callback=as_seconds,
     help="End the run after this time: 90, 5m, 1h30m.",
 )
 @showing_options

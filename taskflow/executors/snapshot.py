@@ -105,9 +105,13 @@ class SnapshotLoader(SourceFileLoader):
 
 def install(path: str, search: Sequence[str]) -> None:
     """Serve imports from the snapshot in the file `path`, then from `search`."""
+    serve(read(path), search)
+
+
+def serve(sources: dict[str, Source], search: Sequence[str]) -> None:
+    """Serve imports from these sources, then from `search`."""
     sys.path[:] = [*search, *(entry for entry in sys.path if entry not in search)]
     sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, SnapshotFinder)]
-    sources = read(path)
     if not sources:
         return
     sys.meta_path.insert(0, SnapshotFinder(sources))

@@ -51,20 +51,31 @@ class Nursery:
     """Reads files of pipelines, and starts runs: each in a process of its own."""
 
     def __init__(self, *, at_once: int = 2, limit: float = 60.0, runner: str = RUNNER) -> None:
+        self._options = [str(at_once), str(limit), runner]
+        self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             fd = theirs.fileno()
-            options = [str(fd), str(at_once), str(limit), runner]
             self._process = subprocess.Popen(
                 # -P: what lies in the working directory is not to stand for a module of ours.
-                [sys.executable, "-P", "-c", _PROGRAM, _HOME, *options],
+                [sys.executable, "-P", "-c", _PROGRAM, _HOME, str(fd), *self._options],
                 pass_fds=[fd],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the service
             )
         self._socket = ours
         self._frames = Frames()
-        self._asked: dict[str, int] = {}
+        self._asked: dict[str, str] = {}
+
+    def start_anew(self) -> None:
+        """Take the place of one that is gone, and read what it has not told of."""
+        asked = self._asked
+        self.close()
+        self._start()
+        for path, folder in asked.items():
+            self.ask(path, folder)
 
     @property
     def waiting(self) -> list[str]:
@@ -76,7 +87,7 @@ class Nursery:
 
         It may import from its own folder, and from `folder`, which is above it.
         """
-        self._asked[path] = self._asked.get(path, 0) + 1
+        self._asked[path] = folder
         self._send(ReadFile(path, folder or os.path.dirname(path)))
 
     def start_run(self, ident: str, payload: bytes) -> None:
@@ -131,9 +142,7 @@ class Nursery:
         if isinstance(message, Ended):
             return message
         assert isinstance(message, ChildSaid)  # it says nothing else
-        left = self._asked.pop(message.file, 1) - 1
-        if left:
-            self._asked[message.file] = left
+        self._asked.pop(message.file, None)
         return reading_of(message)
 
     def _death(self) -> str:

@@ -20,6 +20,7 @@ from taskflow.wanted import given_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from taskflow.authoring.options import PipelineOptions
     from taskflow.authoring.pipeline import Pipeline
     from taskflow.policies import Schedule
 
@@ -42,7 +43,7 @@ def deploy(pipeline: Pipeline[Any, Any], file: str, entry: str, version: str) ->
         entry=entry,
         version=version,
         schedules=_planned(pipeline, schedules),
-        max_active=options.max_active_runs,
+        max_active=_most(options),
         tags=as_tuple(options.tags),
         settings=pipeline.settings().plain(),
         parameters=tuple((r.name, r.type, None if r.required else r.default) for r in rows),
@@ -51,6 +52,13 @@ def deploy(pipeline: Pipeline[Any, Any], file: str, entry: str, version: str) ->
         given=None if any(row.required for row in rows) else _given(pipeline, {}),
         doc=inspect.cleandoc(pipeline.parameters.doc),
     )
+
+
+def _most(options: PipelineOptions) -> int | None:
+    """How many runs go on at once: one, if nobody says, and runs do not overlap on purpose."""
+    if options.max_active_runs is None and options.overlap != "allow":
+        return 1
+    return options.max_active_runs
 
 
 def _planned(pipeline: Pipeline[Any, Any], schedules: Sequence[Schedule]) -> tuple[Planned, ...]:

@@ -69,6 +69,7 @@ class Book:
                 storable(file.error), seconds, file.time,
             )  # fmt: skip
             connection.execute(statements()["put_file"], row)
+            connection.execute(statements()["schedules_changed"])
             if file.error:
                 return
             for each in deployed:
@@ -83,6 +84,7 @@ class Book:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(statements()["remove_file"], (storable(path),))
+            connection.execute(statements()["schedules_changed"])
             retire(connection, path, set())
 
         self._do(work)
@@ -93,6 +95,10 @@ class Book:
             FileRow(readable(path), digest, json.loads(parts), readable(error), when)
             for path, digest, parts, error, when in self._read("files", (storable(folder),))
         ]
+
+    def folders(self) -> list[str]:
+        """The folders of which files are known."""
+        return [readable(folder) for (folder,) in self._read("folders", ())]
 
     def pipelines(self, folder: str = "", name: str = "") -> list[PipelineRow]:
         """The pipelines of a folder, or of all; or the one of a name."""
@@ -108,6 +114,16 @@ class Book:
 
     # --- schedules ---
 
+    def changes(self) -> int:
+        """A number that grows whenever files, pipelines or schedules change."""
+        rows = self._read("fact", ("schedules changed",))
+        return int(rows[0][0]) if rows else 0
+
+    def standing(self, schedules: Iterable[str]) -> list[ScheduleRow]:
+        """Some schedules as they stand now; those that are not there are left out."""
+        rows = [row for each in schedules for row in self._read("schedule", (storable(each),))]
+        return [schedule_row(row) for row in rows]
+
     def schedules(self, folder: str = "") -> list[ScheduleRow]:
         """The schedules of a folder, or of all."""
         return [schedule_row(row) for row in self._read("schedules", {"folder": storable(folder)})]
@@ -119,6 +135,7 @@ class Book:
         """
 
         def work(connection: sqlite3.Connection) -> bool:
+            connection.execute(statements()["schedules_changed"])
             sql = statements()["pause_schedule"]
             return connection.execute(sql, (paused, storable(schedule))).rowcount > 0
 

@@ -10,6 +10,9 @@ DELETE FROM pipeline_files WHERE path = ?;
 -- name: files
 SELECT path, digest, parts, error, time FROM pipeline_files WHERE folder = ? ORDER BY path;
 
+-- name: folders
+SELECT DISTINCT folder FROM pipeline_files ORDER BY folder;
+
 -- name: home_of_pipeline
 SELECT pipelines.file FROM pipelines JOIN pipeline_files ON pipeline_files.path = pipelines.file
 WHERE name = ? AND NOT is_gone;
@@ -46,6 +49,10 @@ VALUES (?, ?, ?, ?, (SELECT id FROM texts WHERE digest = ?));
 SELECT version_sources.module, version_sources.path, texts.text, version_sources.is_package
 FROM version_sources JOIN texts ON texts.id = version_sources.text
 WHERE version = ? ORDER BY module;
+
+-- name: schedules_changed
+INSERT INTO facts (name, value) VALUES ('schedules changed', '1')
+ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1;
 
 -- name: schedule
 SELECT planned, pipeline, decided, is_paused, is_gone FROM schedules WHERE id = ?;
@@ -96,7 +103,8 @@ WHERE schedules.id = ?;
 
 -- name: open_runs_of_schedule
 SELECT id, state, number FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused') AND pipeline = ? AND schedule = ? ORDER BY number;
+WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt')
+  AND pipeline = ? AND schedule = ? ORDER BY number;
 
 -- name: add_tick
 INSERT OR IGNORE INTO ticks (schedule, instant, until, many, run, why, decided)
@@ -134,7 +142,8 @@ INSERT INTO runs (
 SELECT number, id, state, epoch, stalled, pid, pid_started, boot, host, since, settings, pipeline,
        version, ended, schedule
 FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused') AND version <> '' ORDER BY number;
+WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt') AND version <> ''
+ORDER BY number;
 
 -- name: limits_of_pipelines
 SELECT name, max_active FROM pipelines;
@@ -145,11 +154,14 @@ UPDATE runs SET state = ?, ended = ?, why = ?, error = ?, pid = 0 WHERE number =
 -- name: remove_versions
 DELETE FROM version_sources
 WHERE version NOT IN (SELECT version FROM pipelines)
-  AND version NOT IN (SELECT version FROM runs WHERE state IN ('queued', 'running', 'paused'));
+  AND version NOT IN (
+    SELECT version FROM runs
+    WHERE state IN ('queued', 'running', 'paused') OR why = 'interrupt'
+  );
 
 -- name: waiting_runs
 SELECT 1 FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused') AND version <> '' LIMIT 1;
+WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt') AND version <> '' LIMIT 1;
 
 -- name: end_unstarted
 UPDATE runs SET state = 'failed', ended = ?, error = ?, pid = 0

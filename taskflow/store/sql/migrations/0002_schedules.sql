@@ -4,7 +4,7 @@ ALTER TABLE runs ADD COLUMN tick REAL;          -- the instant that it was due, 
 ALTER TABLE runs ADD COLUMN previous REAL;
 ALTER TABLE runs ADD COLUMN version TEXT NOT NULL DEFAULT '';
 CREATE INDEX open_runs ON runs (state, pipeline, schedule)
-WHERE state IN ('queued', 'running', 'paused');
+WHERE state IN ('queued', 'running', 'paused') OR why = 'interrupt';
 CREATE INDEX runs_of_schedules ON runs (schedule, tick) WHERE schedule <> '';
 
 -- Files of pipelines, as they were last read. A file that cannot be read has an error; what it

@@ -1,0 +1,226 @@
+"""`taskflow schedules`: what runs when, what became of past ticks, and pause and resume."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from taskflow.authoring.advice import near
+from taskflow.cli.exits import guarded
+from taskflow.cli.history import SETTINGS, Command, NothingMatched, iso, json_option, local
+from taskflow.cli.serve import the_store
+from taskflow.cli.tables import state, table, write_lines
+from taskflow.progress.clean import one_line
+from taskflow.progress.jsonl import as_json as in_json
+from taskflow.schedule.coming import coming
+
+if TYPE_CHECKING:
+    from taskflow.planned import PipelineRow, ScheduleRow, TickRow
+    from taskflow.progress.paint import Line
+    from taskflow.store.book import Book
+
+_TITLES: Final = ("SCHEDULE", "WHEN", "ZONE", "STATE", "LAST RUN", "NEXT")
+_ACTIONS: Final = ("pause", "resume", "next", "history")
+#: How many ticks ahead are told.
+_NEXT: Final = 5
+_SHOWN: Final = 60
+
+
+@click.command(cls=Command, context_settings=SETTINGS)
+@click.argument("words", nargs=-1, metavar="[DIR | pause|resume|next|history NAME]")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    metavar="N",
+    help="At most so many ticks [20].",
+)
+@json_option
+def schedules(words: tuple[str, ...], *, limit: int, as_json: bool) -> int:
+    """List the schedules of a folder that is or was served, or do something about one.
+
+    NAME is that of a schedule, or of a pipeline for all that it has. After a resume nothing of what
+    was due meanwhile is started; taskflow backfill does that.
+
+    \b
+        taskflow schedules pipelines/
+        taskflow schedules next scrape_site
+        taskflow schedules history scrape_site --limit 50
+        taskflow schedules pause scrape_site
+    """  # noqa: D301 - click takes a real backspace for "as it stands"
+    return guarded(lambda: _done(list(words), limit, as_json=as_json))
+
+
+def _done(words: list[str], limit: int, *, as_json: bool) -> int:
+    if words and words[0] in _ACTIONS and not os.path.isdir(words[0]):
+        if len(words) != 2:
+            raise click.UsageError(f"write taskflow schedules {words[0]} NAME")
+        return _act(words[0], words[1], limit, as_json=as_json)
+    if len(words) > 1:
+        raise click.UsageError(f"{words[0]!r} is none of {', '.join(_ACTIONS)}")
+    folder = os.path.abspath(words[0]) if words else ""
+    return _listed(the_store().book, folder, as_json=as_json)
+
+
+def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
+    book = the_store().book
+    found = named(book, name)
+    if action in ("pause", "resume"):
+        for row in found:
+            book.pause(row.planned.id, paused=action == "pause")
+            click.echo(f"schedule {row.planned.id} is {action}d", err=True)
+    elif action == "next":
+        _write_next(found, as_json=as_json)
+    else:
+        _write_history(
+            [tick for row in found for tick in book.ticks(row.planned.id, limit)], as_json=as_json
+        )
+    return 0
+
+
+def named(book: Book, name: str) -> list[ScheduleRow]:
+    """The schedule of a name, or those of the pipeline of a name."""
+    rows = [row for row in book.schedules() if not row.is_gone]
+    found = [row for row in rows if name in (row.planned.id, row.pipeline)]
+    if not found:
+        names = {row.planned.id for row in rows} | {row.pipeline for row in rows}
+        known = near(name, names) or "; taskflow schedules lists them"
+        raise NothingMatched(f"there is no schedule {name!r}{known}")
+    return found
+
+
+# --- the list ------------------------------------------------------------------------------
+
+
+def _listed(book: Book, folder: str, *, as_json: bool) -> int:
+    rows = [row for row in book.schedules(folder) if not row.is_gone]
+    last = book.last_runs()
+    bad = _bad_files(book, folder)
+    if as_json:
+        click.echo(in_json([_as_plain(row, last.get(row.planned.id)) for row in rows]))
+        return 0
+    write_lines(table(_TITLES, [_row(row, last.get(row.planned.id)) for row in rows]))
+    for path, error in bad.items():
+        head, *rest = error.splitlines()
+        write_lines([[("✘ ", "bold red"), (f"{path}: {head}", "red")]])
+        write_lines([[(f"    {line}", "dim")] for line in rest])
+    if not rows and not bad:
+        where = f"{folder} has" if folder else "there are"
+        raise NothingMatched(
+            f"{where} no schedules that are known; taskflow serve DIR reads a folder"
+        )
+    return 0
+
+
+def _bad_files(book: Book, folder: str) -> dict[str, str]:
+    folders = [folder] if folder else book.folders()
+    return {row.path: row.error for each in folders for row in book.files(each) if row.error}
+
+
+def _row(row: ScheduleRow, last: TickRow | None) -> list[Line]:
+    planned = row.planned
+    ran: Line = [state(last.state or "removed"), (f" {local(last.instant)}", "dim")] if last else []
+    coming = _coming(row, 1)
+    return [
+        [(planned.id, "bold")],
+        [(one_line(planned.words, _SHOWN), "")],
+        [(planned.zone if planned.cron else "", "")],
+        [(row.state, "yellow" if row.state == "paused" else "")],
+        ran,
+        [(coming[0] if coming else "", "")],
+    ]
+
+
+def _coming(row: ScheduleRow, count: int) -> list[str]:
+    """The next ticks in ISO 8601, with the offset of the schedule's zone."""
+    if row.state != "active" or not row.planned.cron:
+        return []
+    zone = ZoneInfo(row.planned.zone)
+    ticks = coming(row.planned, max(time.time(), row.decided), count)
+    return [datetime.fromtimestamp(tick, UTC).astimezone(zone).isoformat() for tick in ticks]
+
+
+def _as_plain(row: ScheduleRow, last: TickRow | None) -> dict[str, Any]:
+    planned = row.planned
+    return {
+        "schedule": planned.id,
+        "pipeline": row.pipeline,
+        "cron": planned.cron,
+        "written": planned.written,
+        "words": planned.words,
+        "zone": planned.zone,
+        "state": row.state,
+        "follows": list(planned.follows),
+        "catchup": planned.catchup,
+        "overlap": planned.overlap,
+        "params": dict(planned.given.shown),
+        "warnings": list(planned.warnings),
+        "last": last and {"run": last.run, "state": last.state, "tick": iso(last.instant)},
+        "next": _coming(row, _NEXT),
+    }
+
+
+# --- one schedule --------------------------------------------------------------------------
+
+
+def _write_next(found: list[ScheduleRow], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(in_json({row.planned.id: _coming(row, _NEXT) for row in found}))
+        return
+    for row in found:
+        planned = row.planned
+        words = f"{planned.id}: {planned.words}"
+        write_lines(
+            [[(words, "bold"), (f" ({row.state})" if row.state != "active" else "", "yellow")]]
+        )
+        write_lines([[(f"  {tick}", "")] for tick in _coming(row, _NEXT)])
+        write_lines([[("  ! ", "bold yellow"), (text, "yellow")] for text in planned.warnings])
+
+
+def _write_history(ticks: list[TickRow], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(in_json([_tick_as_plain(tick) for tick in ticks]))
+        return
+    titles = ("TICK", "SCHEDULE", "BECAME", "RUN", "WHY")
+    rows: list[list[Line]] = [
+        [
+            [(local(tick.instant), "")],
+            [(tick.schedule, "")],
+            [state((tick.state or "removed") if tick.run else "skipped"), (_many(tick), "dim")],
+            [(tick.run, "")],
+            [(one_line(tick.why, _SHOWN * 2), "dim")],
+        ]
+        for tick in ticks
+    ]
+    write_lines(table(titles, rows))
+
+
+def _many(tick: TickRow) -> str:
+    """How many ticks a row stands for, if not for one."""
+    if tick.until <= tick.instant:
+        return ""
+    return f" ({f'{tick.ticks:,}' if tick.ticks else 'many'} until {local(tick.until)})"
+
+
+def _tick_as_plain(tick: TickRow) -> dict[str, Any]:
+    return {
+        **tick._asdict(),
+        "instant": iso(tick.instant),
+        "until": iso(tick.until),
+        "decided": iso(tick.decided),
+    }
+
+
+def pipeline_named(book: Book, name: str) -> PipelineRow:
+    """The pipeline of a name in a folder that is or was served."""
+    rows = [row for row in book.pipelines() if not row.is_gone]
+    for row in rows:
+        if row.deployed.name == name:
+            return row
+    known = near(name, [row.deployed.name for row in rows]) or "; taskflow schedules lists them"
+    raise NothingMatched(f"no folder that is served has a pipeline {name!r}{known}")

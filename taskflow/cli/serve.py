@@ -1,0 +1,114 @@
+"""`taskflow serve`: starts the pipelines of a folder on their schedules."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskflow.cli.exits import guarded
+from taskflow.cli.history import SETTINGS, Command
+from taskflow.cli.run import as_seconds
+from taskflow.errors import LoadError, StoreError
+from taskflow.schedule.hooks import HOOKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskflow.store.sqlite import SqliteStore
+
+
+def _hook_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--on-success` and its like."""
+    told = {"on_success": "a run succeeded", "on_failure": "a run failed"}
+    told |= {"on_late": "a tick was late", "on_skipped": "a tick was skipped"}
+    for hook in reversed(HOOKS):
+        option = f"--{hook.replace('_', '-')}"
+        text = f"Run this by the shell when {told[hook]}."
+        command = click.option(option, default="", metavar="COMMAND", help=text)(command)
+    return command
+
+
+@click.command(cls=Command, context_settings=SETTINGS)
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Runs that go on at once, at most [one for each core].",
+)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of each run.")
+@click.option(
+    "--grace",
+    metavar="TIME",
+    default="60s",
+    callback=as_seconds,
+    help="After SIGTERM runs have so long to end; then they go on later [60s].",
+)
+@click.option(
+    "--import-limit",
+    metavar="TIME",
+    default="60s",
+    callback=as_seconds,
+    help="A file that takes longer to import is a bad one [60s].",
+)
+@_hook_options
+@click.option("--json", "as_json", is_flag=True, help="Say what happens as lines of JSON.")
+def serve(folder: str, **options: Any) -> int:
+    """Start the pipelines of a folder on their schedules, until SIGTERM or Ctrl-C.
+
+    Files that are added, changed or removed are seen within two seconds. What happens is said on
+    standard error, and kept in the store: taskflow schedules DIR shows it.
+
+    \b
+        taskflow serve pipelines/
+        taskflow serve pipelines/ --runs 8 --on-failure 'mail -s "$TASKFLOW_PIPELINE" ops'
+    """  # noqa: D301 - click takes a real backspace for "as it stands"
+    return guarded(lambda: _serve(folder, options))
+
+
+def the_store() -> SqliteStore:
+    """The store of the working directory's project, or the one that `TASKFLOW_STORE` names."""
+    from taskflow.store import open_store
+    from taskflow.store.sqlite import SqliteStore
+
+    store = open_store(os.environ.get("TASKFLOW_STORE") or None)
+    if not isinstance(store, SqliteStore):
+        raise StoreError(
+            f"schedules need a store on the disk, TASKFLOW_STORE is {store.url}: unset it, or "
+            "name a file: sqlite:///runs.db"
+        )
+    return store
+
+
+def _serve(folder: str, options: dict[str, Any]) -> int:
+    from taskflow.schedule.around import Around
+    from taskflow.schedule.catalog import Catalog
+    from taskflow.schedule.crew import Crew, usual_most
+    from taskflow.schedule.folder import Folder
+    from taskflow.schedule.hooks import Hooks
+    from taskflow.schedule.nursery import Nursery
+    from taskflow.schedule.saying import json_lines, lines
+    from taskflow.schedule.service import Service
+    from taskflow.world import SystemClock
+
+    place = os.path.abspath(folder)
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise LoadError(f"the folder {folder} cannot be read")
+    store = the_store()
+    say = (json_lines if options["as_json"] else lines)(sys.stderr, time.time)
+    nursery = Nursery(limit=options["import_limit"])
+    around = Around(store, place, nursery, say, SystemClock())
+    hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
+    most = options["runs"] or usual_most()
+    crew = Crew(around, hooks, most, options["workers"])
+    say("serving", place, store=store.url, runs=most)
+    try:
+        Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
+    finally:
+        nursery.close()
+    say("stopped", place)
+    return 0

@@ -1,0 +1,79 @@
+"""`taskflow submit`: queues a run of a pipeline for the service."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from taskflow.authoring.loading import find, load
+from taskflow.cli.exits import FAILED, INTERNAL, STOPPED, guarded
+from taskflow.cli.given import read_given
+from taskflow.cli.page import SETTINGS, Command
+from taskflow.cli.schedules import pipeline_named
+from taskflow.cli.serve import the_store
+from taskflow.cli.target import data_kept_apart
+from taskflow.launch import new_run_id
+from taskflow.progress.jsonl import as_json as in_json
+from taskflow.values import dumps
+from taskflow.wanted import given_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskflow.records import RunRow
+    from taskflow.store.sqlite import SqliteStore
+
+#: Seconds between two looks at a run that is waited for.
+PAUSE: Final = 0.3
+#: States of a run that may still go on.
+_GOING: Final = frozenset({"queued", "running", "paused", "interrupted"})
+_CODES: Final = {"succeeded": 0, "failed": FAILED, "timed_out": STOPPED, "cancelled": STOPPED}
+
+
+@click.command(cls=Command, context_settings=SETTINGS)
+@click.option("--wait", is_flag=True, help="Wait until the run has ended.")
+@click.option(
+    "--params", multiple=True, metavar="FILE", help="Take parameters from a .json or .toml file."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("name", metavar="NAME")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--PARAMETER VALUE]...")
+def submit(name: str, words: tuple[str, ...], **options: Any) -> int:
+    """Queue a run of the pipeline NAME of a folder that is served; the service starts it.
+
+    Prints the id of the run. It uses the code that the service has read, not that of today's file.
+
+    \b
+        taskflow submit scrape_site --domain example.org
+        taskflow submit --wait nightly
+    """  # noqa: D301 - click takes a real backspace for "as it stands"
+    return guarded(lambda: _submitted(name, list(words), options))
+
+
+def _submitted(name: str, words: list[str], options: dict[str, Any]) -> int:
+    store = the_store()
+    deployed = pipeline_named(store.book, name).deployed
+    with data_kept_apart():
+        parameters = find(load(deployed.file), deployed.entry).parameters
+    values = read_given(parameters, words, options["params"])
+    given = given_of(parameters.shown(values), dumps(values))
+    run_id = store.book.submit(name, given, new_run_id, time.time())
+    if not options["wait"]:
+        click.echo(in_json({"run": run_id}) if options["as_json"] else run_id)
+        return 0
+    click.echo(f"run {run_id} is queued", err=True)
+    run = ended(store, run_id)
+    facts = {"run": run.id, "state": run.state, "seconds": run.seconds, "error": run.error}
+    click.echo(
+        in_json(facts) if options["as_json"] else f"{run.id} {run.state} {run.error}".rstrip()
+    )
+    return _CODES.get(run.state, INTERNAL)
+
+
+def ended(store: SqliteStore, run_id: str, wait: Callable[[float], None] = time.sleep) -> RunRow:
+    """The row of a run, once it has ended."""
+    while (run := store.find(run_id)).state in _GOING:
+        wait(PAUSE)
+    return run

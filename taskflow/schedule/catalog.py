@@ -1,0 +1,111 @@
+"""Keeps what a store knows of a folder up to date with the files in it.
+
+A file is read by a process of the nursery's. What it has is kept; of one that cannot be read the
+error is, and what it had before goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from taskflow.planned import FileRow
+from taskflow.records import Source
+
+if TYPE_CHECKING:
+    from taskflow.schedule.around import Around
+    from taskflow.schedule.folder import Folder
+    from taskflow.schedule.messages import Reading
+
+#: While many files are read, how often that is reported; seconds.
+REPORT_SECONDS: Final = 5.0
+
+
+class Catalog:
+    """One folder of pipelines, and what is known of it."""
+
+    def __init__(self, around: Around, folder: Folder) -> None:
+        self._folder, self._book = folder, around.store.book
+        self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
+        self._homes: dict[str, str] = {}  # by name of a pipeline, its file
+        self._asked: set[str] = set()
+        self._read = 0  # files since nothing was to be read
+        self._began = 0.0
+        self._reported = 0.0
+        for row in self._book.files(folder.path):
+            folder.knows(row.path, row.parts)
+        for each in self._book.pipelines(folder.path):
+            if not each.is_gone:
+                self._homes[each.deployed.name] = each.deployed.file
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether files are being read."""
+        return bool(self._asked)
+
+    def look(self) -> bool:
+        """Find what has changed in the folder, and have it read; whether something is gone."""
+        try:
+            changes = self._folder.look()
+        except OSError as error:  # a disk that is away is no folder without files
+            self._say("trouble", self._folder.path, error=str(error))
+            return False
+        for path in changes.gone:
+            self._book.remove_file(path)
+            self._forget(path)
+            self._say("gone", path)
+        for path in changes.added_or_changed:
+            if not self._asked:
+                self._began = self._reported = self._clock.monotonic()
+                self._read = 0
+            self._asked.add(path)
+            self._nursery.ask(path, self._folder.path)
+        return bool(changes.gone)
+
+    def take(self, reading: Reading) -> None:
+        """Keep what reading a file gave."""
+        self._asked.discard(reading.file)
+        self._folder.knows(reading.file, reading.parts)
+        error = reading.error or self._clash(reading)
+        row = FileRow(reading.file, reading.digest, dict(reading.parts), error, self._clock.now())
+        sources = {module: Source(*source) for module, source in reading.sources.items()}
+        self._book.put_file(self._folder.path, row, reading.deployed, sources, reading.seconds)
+        if error:
+            self._say("bad file", reading.file, error=error)
+        else:
+            self._note(reading)
+        self._read += 1
+        self._report()
+
+    def _clash(self, reading: Reading) -> str:
+        """Why a file cannot have its pipelines: another one has their names already."""
+        homes = {each.name: self._homes.get(each.name, reading.file) for each in reading.deployed}
+        return "\n".join(
+            f"{name!r} is defined in {home} already; give it another name here, such as "
+            f'name="{name}_2"'
+            for name, home in homes.items()
+            if home != reading.file
+        )
+
+    def _note(self, reading: Reading) -> None:
+        self._forget(reading.file)
+        for each in reading.deployed:
+            self._homes[each.name] = each.file
+            schedules = "; ".join(planned.words for planned in each.schedules)
+            self._say("loaded", each.name, version=each.version[:8], schedule=schedules)
+            for planned in each.schedules:
+                for warning in planned.warnings:
+                    self._say("warning", planned.id, text=warning)
+
+    def _forget(self, path: str) -> None:
+        for name in [name for name, home in self._homes.items() if home == path]:
+            del self._homes[name]
+
+    def _report(self) -> None:
+        """Say how far the reading of many files is."""
+        now = self._clock.monotonic()
+        took = now - self._began
+        is_over = not self._asked and took > REPORT_SECONDS
+        if is_over or now - self._reported > REPORT_SECONDS:
+            self._reported = now
+            rate = round(self._read / max(took, 0.001), 1)
+            self._say("reading", f"{self._read:,} files", left=len(self._asked), per_second=rate)

@@ -1,0 +1,121 @@
+"""The processes that drive runs for a service: at most so many at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from taskflow.schedule.orders import NOT_BEGUN, RunOrder
+from taskflow.store.owners import me
+
+if TYPE_CHECKING:
+    from taskflow.records import Owner
+    from taskflow.schedule.around import Around
+    from taskflow.schedule.hooks import Hooks
+    from taskflow.schedule.messages import Ended
+    from taskflow.store.picking import Picked
+
+#: A run whose process dies so often before it has begun is a failed one.
+START_TRIES: Final = 3
+#: A process has so long to import the code of its run; seconds.
+START_SECONDS: Final = 300.0
+
+
+class _Hand(NamedTuple):
+    """A process, and the run that it was started for."""
+
+    picked: Picked
+    since: float
+
+
+class Crew:
+    """Runs that this service has picked."""
+
+    def __init__(self, around: Around, hooks: Hooks, most: int, workers: int | None = None) -> None:
+        self._around, self._store, self._hooks = around, around.store, hooks
+        self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
+        self._most, self._workers = most, workers
+        self._hands: dict[str, _Hand] = {}
+        self._tries: dict[str, int] = {}
+        self._owner = me(self._clock.now())
+
+    def __len__(self) -> int:
+        return len(self._hands)
+
+    def fill(self) -> bool:
+        """Begin runs that may, as many as there is room for; whether there were any."""
+        room = self._most - len(self._hands)
+        found = self._store.book.pick(room, self._owner, self._is_driven, self._clock.now())
+        for picked in found:
+            self._begin(picked)
+        return bool(found)
+
+    def _is_driven(self, run_id: str, owner: Owner) -> bool:
+        if owner[:4] == self._owner[:4]:
+            return run_id in self._hands  # picked by this service, and not lost since
+        return self._store.drives(run_id, owner)
+
+    def _begin(self, picked: Picked) -> None:
+        self._hands[picked.run_id] = _Hand(picked, self._clock.monotonic())
+        order = RunOrder(
+            self._store.url, picked.run_id, picked.epoch, picked.version, self._around.folder,
+            self._workers,
+        )  # fmt: skip
+        self._nursery.start_run(picked.run_id, order.encoded())
+        if picked.state == "queued":
+            self._say("run", picked.pipeline, run=picked.run_id)
+        else:
+            self._say("resumed", picked.pipeline, run=picked.run_id, was=picked.state)
+
+    def take(self, ended: Ended) -> None:
+        """Take note that the process of a run has ended."""
+        hand = self._hands.pop(ended.ident, None)
+        if hand is None or ended.status == NOT_BEGUN:
+            return
+        run = self._store.find(ended.ident)
+        if run.state == "queued":
+            self._not_begun(hand.picked, ended)
+            return
+        self._tries.pop(run.id, None)
+        why = run.error or run.why or ended.how
+        if run.why == "interrupt":
+            self._say("interrupted", run.pipeline, run=run.id, why="it goes on later")
+            return
+        seconds = round(run.seconds, 3) or None
+        self._say(run.state, run.pipeline, run=run.id, seconds=seconds, error=why)
+        self._hooks.of_run(run)
+
+    def _not_begun(self, picked: Picked, ended: Ended) -> None:
+        """Its process died before it had the run: another one tries, but not for ever."""
+        tries = self._tries[picked.run_id] = self._tries.get(picked.run_id, 0) + 1
+        how = ended.how or f"exit code {ended.status}"
+        if tries < START_TRIES:
+            self._say("not begun", picked.pipeline, run=picked.run_id, error=how)
+            return
+        del self._tries[picked.run_id]
+        why = f"its process died {tries} times before the run had begun; the last time: {how}"
+        if self._store.book.end_unstarted(picked.run_id, picked.epoch, why, self._clock.now()):
+            self._say("failed", picked.pipeline, run=picked.run_id, error=why)
+            self._hooks.of_run(self._store.find(picked.run_id))
+
+    def forget(self) -> None:
+        """Nothing is heard of the processes any more; the store tells of their runs."""
+        self._hands.clear()
+
+    def end_stuck(self) -> None:
+        """Kill processes whose runs have not begun for too long: their imports hang."""
+        late = self._clock.monotonic() - START_SECONDS
+        for run_id, hand in self._hands.items():
+            if hand.since < late and self._store.find(run_id).state == "queued":
+                self._nursery.stop_run(run_id, signal.SIGKILL)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ask all processes to end: their runs go on when a service is there again."""
+        for run_id in self._hands:
+            self._nursery.stop_run(run_id, number)
+
+
+def usual_most() -> int:
+    """How many runs go on at once if nobody says: one for each core."""
+    return os.cpu_count() or 1

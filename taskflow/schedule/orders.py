@@ -1,0 +1,49 @@
+"""What a service tells a process that runs something for it, as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from taskflow.planned import TickRow
+
+#: What a process that ran something for a service ends with, beside what a signal makes of it.
+DONE: Final = 0
+NOT_BEGUN: Final = 3  #: somebody else has the run
+
+
+class RunOrder(NamedTuple):
+    """Drive a run that the service has picked."""
+
+    store: str
+    run: str
+    epoch: int
+    version: str
+    folder: str
+    workers: int | None = None
+
+    def encoded(self) -> bytes:
+        """As bytes, for `decoded`."""
+        return msgspec.msgpack.encode(("run", self))
+
+
+class HookOrder(NamedTuple):
+    """Call a function that a pipeline names, with ticks that were late, or skipped."""
+
+    store: str
+    pipeline: str
+    hook: str
+    ticks: tuple[TickRow, ...]
+
+    def encoded(self) -> bytes:
+        """As bytes, for `decoded`."""
+        return msgspec.msgpack.encode(("hook", self))
+
+
+def decoded(data: bytes) -> RunOrder | HookOrder:
+    """The order that was encoded."""
+    kind, fields = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
+    known: type[RunOrder | HookOrder] = RunOrder if kind == "run" else HookOrder
+    return msgspec.msgpack.decode(fields, type=known)

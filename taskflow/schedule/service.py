@@ -1,0 +1,198 @@
+"""The service: one process that looks after a folder, its schedules and their runs.
+
+It never loads code of a user: the nursery's processes do, so nothing that a pipeline does can
+stop it. All that it knows is in the store; another service, or the next one, finds it there.
+
+    files of the folder ─ nursery ─▶ catalog ─▶ store ─▶ agenda ─▶ ticks and queued runs ─▶ crew
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import select
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.errors import ExecutorError, StoreError
+from taskflow.launch import new_run_id
+from taskflow.schedule.agenda import Agenda
+from taskflow.schedule.judging import PROMPT_SECONDS, judge
+from taskflow.schedule.messages import Ended, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from taskflow.planned import ScheduleRow, TickRow
+    from taskflow.schedule.around import Around
+    from taskflow.schedule.catalog import Catalog
+    from taskflow.schedule.crew import Crew
+    from taskflow.schedule.hooks import Hooks
+
+#: The folder, and what others have changed in the store, are looked at so often; seconds.
+LOOK_SECONDS: Final = 1.0
+#: Processes are asked again for what hangs so often; seconds.
+STUCK_SECONDS: Final = 30.0
+
+
+class Service:
+    """Starts what is due, until it is told to stop."""
+
+    def __init__(self, around: Around, catalog: Catalog, crew: Crew, hooks: Hooks) -> None:
+        self._book, self._folder = around.store.book, around.folder
+        self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
+        self._catalog, self._crew, self._hooks = catalog, crew, hooks
+        self._agenda = Agenda()
+        self._seen = -1
+        self._looked = self._unstuck = -LOOK_SECONDS
+        self._has_stopped_runs = False
+        #: Since when it drains, on the monotonic clock; None while it serves.
+        self.stopping: float | None = None
+
+    # --- what is done again and again ---
+
+    def step(self) -> float:
+        """Do what is due; returns how long there will be nothing to do, in seconds."""
+        for message in self._heard():
+            if isinstance(message, Reading):
+                self._catalog.take(message)
+            else:
+                self._crew.take(message)
+        self._hooks.reap()
+        if self.stopping is None:
+            self._look()
+            self._decide()
+            self._crew.fill()
+        return self._patience()
+
+    def _heard(self) -> list[Reading | Ended]:
+        try:
+            return self._nursery.receive()
+        except ExecutorError as error:
+            self._say("trouble", "nursery", error=str(error))
+            self._nursery.start_anew()
+            self._crew.forget()
+            return []
+
+    def _look(self) -> None:
+        """Look at the folder, and at what changed in the store, now and then."""
+        now = self._clock.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        self._catalog.look()
+        seen = self._book.changes()
+        if seen != self._seen:
+            self._seen = seen
+            self._agenda = Agenda()
+            self._plan(self._book.schedules(self._folder))
+        if now - self._unstuck >= STUCK_SECONDS:
+            self._unstuck = now
+            self._crew.end_stuck()
+
+    def _plan(self, rows: Sequence[ScheduleRow]) -> None:
+        for row in rows:
+            if row.state == "active":
+                self._agenda.put(row)
+            else:
+                self._agenda.remove(row.planned.id)
+
+    def _decide(self) -> None:
+        """Decide what became due since the last time."""
+        now = self._clock.now()
+        due = self._agenda.due(now)
+        rows: list[TickRow] = []
+        if due:
+            rows = self._book.decide(due, lambda each: judge(each, now), new_run_id, now)
+            self._plan(self._book.standing(due))
+        rows += self._book.follow(new_run_id, now)
+        self._note(rows, now)
+
+    def _note(self, rows: Sequence[TickRow], now: float) -> None:
+        for row in rows:
+            if row.run:
+                after = round(now - row.instant, 3)
+                self._say("tick", row.schedule, run=row.run, late=after, why=row.why)
+            else:
+                self._say("skipped", row.schedule, ticks=row.ticks or "many", why=row.why)
+        skipped = [row for row in rows if not row.run]
+        late = [row for row in rows if row.run and now - row.instant > PROMPT_SECONDS]
+        for hook, told in (("on_skipped", skipped), ("on_late", late)):
+            if told:
+                self._hooks.of_ticks(hook, told)
+
+    def _patience(self) -> float:
+        times = [self._looked + LOOK_SECONDS - self._clock.monotonic()]
+        tick = self._agenda.next() if self.stopping is None else None
+        if tick is not None:
+            times.append(tick - self._clock.now())
+        return max(0.0, min(times))
+
+    # --- its life ---
+
+    def serve(self, grace: float) -> None:
+        """Serve until SIGTERM or SIGINT; then runs have `grace` seconds to end.
+
+        What has not ended then is interrupted, and goes on when a service is there again. A
+        second signal interrupts at once; SIGHUP reads the folder anew.
+        """
+        with _woken(self._on_signal) as woken:
+            while not self._is_over(grace):
+                with self._survived():
+                    patience = min(self.step(), LOOK_SECONDS)
+                    select.select([self._nursery.fileno(), woken.fileno()], [], [], patience)
+                    with contextlib.suppress(BlockingIOError):
+                        woken.recv(4096)
+
+    @contextlib.contextmanager
+    def _survived(self) -> Iterator[None]:
+        """A store that cannot be written just now ends nothing: it is tried again."""
+        try:
+            yield
+        except StoreError as error:
+            self._say("trouble", "store", error=str(error))
+            time.sleep(LOOK_SECONDS)
+
+    def _is_over(self, grace: float) -> bool:
+        if self.stopping is None:
+            return False
+        waited = self._clock.monotonic() - self.stopping
+        if waited > grace and not self._has_stopped_runs:
+            self._has_stopped_runs = True
+            if len(self._crew):
+                self._say("stopping", f"{len(self._crew)} runs", why="they go on later")
+            self._crew.stop()
+        return not len(self._crew)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._looked = -LOOK_SECONDS
+        elif self.stopping is None:
+            self.stopping = self._clock.monotonic()
+            self._say("draining", f"{len(self._crew)} runs")
+        else:
+            self.stopping = -math.inf
+
+
+@contextlib.contextmanager
+def _woken(handler: Callable[[int, Any], None]) -> Iterator[socket.socket]:
+    """A socket that can be read from when a signal has come."""
+    reading, writing = socket.socketpair()
+    for each in (reading, writing):
+        each.setblocking(False)
+    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    known = {
+        number: signal.signal(number, handler)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    try:
+        yield reading
+    finally:
+        for number, old in known.items():
+            signal.signal(number, old)
+        signal.set_wakeup_fd(before)
+        reading.close()
+        writing.close()
