@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-if TYPE_CHECKING:
-    from taskflow.planned import TickRow
+from taskflow.planned import TickRow  # noqa: TC001 - orders are decoded by it
 
 #: What a process that ran something for a service ends with, beside what a signal makes of it.
 DONE: Final = 0

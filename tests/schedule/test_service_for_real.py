@@ -1,0 +1,256 @@
+"""Services that look after a folder, in real time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+from serving import Place
+
+pytestmark = pytest.mark.ring_programs
+
+BEAT = """
+@task
+def note() -> str:
+    return f"{current.scheduled_time:%H:%M:%S}"
+
+@pipeline(schedule="* * * * * *", timezone="UTC", overlap="queue")
+def beat() -> str:
+    return note()
+"""
+#: It waits until somebody writes into a pipe, then goes on.
+SLOW = """
+@task
+def first(path: str) -> str:
+    with open(f"{path}/begun", "a") as file:
+        file.write("x")
+    return "one"
+
+@task
+def second(before: str, path: str) -> str:
+    with open(f"{path}/gate") as gate:
+        gate.read()
+    return before + VERSION
+
+VERSION = " old"
+
+@pipeline
+def slow(path: str) -> str:
+    return second(first(path), path)
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder of pipelines."""
+    return Place(tmp_path)
+
+
+def seconds_of(ticks):
+    """The instants of ticks that have a run, in order."""
+    return sorted(tick.instant for tick in ticks if tick.run)
+
+
+def test_each_second_has_one_run_whatever_else_is_in_the_folder(place):
+    """A file that cannot be read says so, and goes on to work once it is mended."""
+    place.write("beat.py", BEAT)
+    place.write("other.py", "import nothing_of_that_name")
+    with place.serve() as service:
+        assert "nothing_of_that_name" in service.until("bad_file")["error"]
+        service.until("succeeded", "beat", 2)
+        place.write("other.py", BEAT.replace("beat", "mended"))
+        service.until("succeeded", "mended")
+        service.until("succeeded", "beat", 2)
+        assert service.stop() == 0
+    store = place.store()
+    ticks = store.book.ticks("beat")
+    instants = seconds_of(ticks)
+    assert instants == [instants[0] + n for n in range(len(instants))]
+    runs = {run.id: run for run in store.runs()}
+    assert len({tick.run for tick in ticks}) == len(ticks)
+    for tick in ticks:
+        run = runs[tick.run]
+        assert (run.schedule, run.tick, run.previous) == ("beat", tick.instant, tick.instant - 1)
+    store.close()
+
+
+def gate_of(place):
+    """A pipe that holds up the second task of `slow`."""
+    os.mkfifo(place.folder / "gate")
+    return place.folder / "gate"
+
+
+def open_gate(path):
+    """Let one reader of a pipe go on."""
+    path.write_text("go", encoding="utf-8")
+
+
+def test_a_run_goes_on_with_the_code_that_it_was_started_with(place):
+    """Also after the file has changed, and the process that drove it was killed."""
+    gate = gate_of(place)
+    place.write("slow.py", SLOW)
+    with place.serve() as service:
+        service.until("loaded", "slow")
+        submitted = place.taskflow("submit", "slow", "--path", str(place.folder))
+        run_id = submitted.stdout.strip()
+        service.until("run", "slow")
+        store = place.store()
+        while not (place.folder / "begun").exists():
+            os.sched_yield()
+        place.write("slow.py", SLOW.replace(" old", " new"))
+        service.until("loaded", "slow")
+        while not (driver := store.find(run_id).owner) or driver.pid == service.process.pid:
+            os.sched_yield()
+        os.kill(driver.pid, signal.SIGKILL)
+        assert service.until("resumed", "slow")["was"] == "running"
+        open_gate(gate)
+        service.until("succeeded", "slow")
+        assert store.find(run_id).result == "'one old'"
+        assert (place.folder / "begun").read_text() == "x"
+        store.close()
+        assert service.stop() == 0
+
+
+def test_a_service_that_is_killed_leaves_its_runs_to_themselves_and_to_the_next_one(place):
+    """No tick runs twice, and none is lost."""
+    gate = gate_of(place)
+    place.write("beat.py", BEAT)
+    place.write("slow.py", SLOW)
+    with place.serve() as service:
+        service.until("loaded", "slow")
+        run_id = place.taskflow("submit", "slow", "--path", str(place.folder)).stdout.strip()
+        service.until("run", "slow")
+        service.until("succeeded", "beat")
+        service.kill()
+    open_gate(gate)
+    with place.serve() as service:
+        service.until("succeeded", "beat", 2)
+        assert service.stop() == 0
+    store = place.store()
+    assert store.find(run_id).state == "succeeded"
+    instants = seconds_of(store.book.ticks("beat"))
+    every = sorted(tick.instant for tick in store.book.ticks("beat"))
+    assert every == [every[0] + n for n in range(len(every))]
+    assert len(instants) == len(set(instants))
+    store.close()
+
+
+def test_runs_that_do_not_end_in_time_go_on_when_a_service_is_there_again(place):
+    """SIGTERM, and no grace: what had ended is not repeated."""
+    gate = gate_of(place)
+    place.write("slow.py", SLOW)
+    with place.serve("--grace", "0") as service:
+        service.until("loaded", "slow")
+        run_id = place.taskflow("submit", "slow", "--path", str(place.folder)).stdout.strip()
+        service.until("run", "slow")
+        while not (place.folder / "begun").exists():
+            os.sched_yield()
+        assert service.stop() == 0
+        assert service.of("interrupted", "slow")
+    with place.serve() as service:
+        service.until("resumed", "slow")
+        open_gate(gate)
+        service.until("succeeded", "slow")
+    store = place.store()
+    assert store.find(run_id).result == "'one old'"
+    assert (place.folder / "begun").read_text() == "x"
+    store.close()
+
+
+def test_two_services_share_a_folder(place):
+    """Each second still has one run, whichever of them is held up."""
+    place.write("beat.py", BEAT)
+    with place.serve() as one, place.serve() as other:
+        one.until("loaded", "beat")
+        other.until("loaded", "beat")
+        # It waits for nothing now but the next second: it does not hold the lock of the store.
+        one.process.send_signal(signal.SIGSTOP)
+        other.until("succeeded", "beat", 2)
+        one.process.send_signal(signal.SIGCONT)
+        other.stop()
+        one.until("succeeded", "beat", 2)
+        assert one.stop() == 0
+        begun = [*one.of("run"), *other.of("run")]
+    store = place.store()
+    ticks = store.book.ticks("beat")
+    assert sorted(said["run"] for said in begun) == sorted(tick.run for tick in ticks)
+    every = sorted(tick.instant for tick in ticks)
+    assert every == [every[0] + n for n in range(len(every))]
+    store.close()
+
+
+def test_hooks_are_told_of_runs_and_ticks(place):
+    """Functions of the pipeline, and commands of the service."""
+    place.write(
+        "told.py",
+        f"""
+        def ended(run):
+            Path({str(place.folder)!r}, "ended").write_text(f"{{run.pipeline}} {{run.state}}")
+
+        def skipped(tick):
+            Path({str(place.folder)!r}, "skipped").write_text(f"{{tick.schedule}}: {{tick.why}}")
+
+        @task
+        def fail() -> None:
+            with open({str(place.folder)!r} + "/gate") as gate:
+                gate.read()
+            raise ValueError("no")
+
+        @pipeline(schedule="* * * * * *", on_failure=ended, on_skipped=skipped)
+        def told() -> None:
+            fail()
+        """,
+    )
+    gate = gate_of(place)
+    command = 'echo "$TASKFLOW_HOOK $TASKFLOW_PIPELINE $TASKFLOW_STATE" >> commands'
+    with place.serve("--on-failure", command, "--on-skipped", command) as service:
+        service.until("skipped", "told")
+        open_gate(gate)
+        assert "ValueError: no" in service.until("failed", "told")["error"]
+        while not (place.folder / "skipped").exists():
+            os.sched_yield()
+        service.until("skipped", "told")
+        open_gate(gate)
+        service.until("failed", "told")
+        service.stop()
+    assert (place.folder / "ended").read_text() == "told failed"
+    assert 'overlap is "skip"' in (place.folder / "skipped").read_text()
+    lines = (place.folder / "commands").read_text().splitlines()
+    assert {"on_failure told failed", "on_skipped told "} <= set(lines)
+
+
+def test_schedules_are_listed_paused_and_filled(place):
+    """What the command line shows of a folder, and does about it."""
+    place.write("nightly.py", BEAT.replace("* * * * * *", "0 3 * * *").replace("beat", "nightly"))
+    place.write("bad.py", "raise SystemExit(3)")
+    with place.serve() as service:
+        service.until("loaded", "nightly")
+        service.of("bad_file") or service.until("bad_file")
+        listed = json.loads(place.taskflow("schedules", "pipelines", "--json").stdout)
+        assert [each["schedule"] for each in listed] == ["nightly"]
+        assert listed[0]["words"] == "every day at 03:00 (UTC)"
+        assert len(listed[0]["next"]) == 5
+        assert listed[0]["next"][0].endswith("T03:00:00+00:00")
+        shown = place.taskflow("schedules").stdout
+        assert "bad.py" in shown
+        assert "SystemExit: 3" in shown
+        assert place.taskflow("schedules", "pause", "nightly").returncode == 0
+        assert json.loads(place.taskflow("schedules", "--json").stdout)[0]["state"] == "paused"
+        assert place.taskflow("schedules", "resume", "nightly").returncode == 0
+        span = ["--from", "2026-01-01", "--to", "2026-01-03"]
+        asked = place.taskflow("backfill", "nightly", *span, "--dry-run")
+        assert "3 ticks, 3 to run" in asked.stdout
+        assert "2026-01-01T03:00:00+00:00" in asked.stdout
+        assert place.taskflow("backfill", "nightly", *span).returncode == 0
+        service.until("succeeded", "nightly", 3)
+        again = place.taskflow("backfill", "nightly", *span)
+        assert "3 ticks, 0 to run" in again.stdout
+        history = json.loads(place.taskflow("schedules", "history", "nightly", "--json").stdout)
+        assert [each["state"] for each in history] == ["succeeded"] * 3
+        waited = place.taskflow("submit", "--wait", "--json", "nightly")
+        assert json.loads(waited.stdout)["state"] == "succeeded"
+        wrong = place.taskflow("schedules", "pause", "nightli")
+        assert (wrong.returncode, "nightly" in wrong.stderr) == (5, True)
+        service.stop()
