@@ -13,6 +13,9 @@ CATCHUPS: Final = ("none", "latest", "all")
 #: What happens to a tick that is due while the run of an earlier one goes on.
 OVERLAPS: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
 
+#: Why a tick was skipped that was due while its schedule was paused.
+PAUSED: Final = "paused"
+
 
 class Given(NamedTuple):
     """Parameters of a run, bound and checked, as a run's row has them."""
@@ -67,8 +70,31 @@ class Standing(NamedTuple):
 
     planned: Planned
     decided: float  #: of all its ticks up to here it is known what became
-    #: runs of it that have not ended, the oldest first: id and state
+    #: runs of it that have not ended, the oldest first: id and state; without those of a backfill
     open: tuple[tuple[str, str], ...] = ()
+    is_paused: bool = False  #: until now: its ticks until now are skipped
+    #: ticks after `decided` that have a run: the clock was set back, or a backfill came before
+    taken: tuple[float, ...] = ()
+    #: a row for many skipped ticks that now lies in, since the clock was set back: first tick, why
+    spanning: tuple[float, str] | None = None
+
+    @property
+    def refusal(self) -> str:
+        """Why a tick that is due is skipped, as to runs of earlier ones; empty if it is not."""
+        if not self.open:
+            return ""
+        run, state = self.open[0]
+        if self.planned.overlap == "skip":
+            return f'run {run} is {state}; overlap is "skip"'
+        waits = [run for run, state in self.open if state == "queued"]
+        if self.planned.overlap == "queue_one" and waits:
+            return f'run {waits[0]} waits already; overlap is "queue_one"'
+        return ""
+
+    @property
+    def cancels(self) -> bool:
+        """Whether a tick that runs takes the place of runs of earlier ones."""
+        return bool(self.open) and self.planned.overlap == "cancel_running"
 
 
 class Verdict(NamedTuple):

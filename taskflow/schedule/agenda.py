@@ -10,7 +10,7 @@ import heapq
 import math
 from typing import TYPE_CHECKING
 
-from taskflow.schedule.judging import BACK_SECONDS, wakes_at
+from taskflow.schedule.judging import is_ahead, wakes_at
 
 if TYPE_CHECKING:
     from taskflow.planned import ScheduleRow
@@ -81,10 +81,10 @@ class Agenda:
 
         None of them is due by its next tick, which lies further ahead.
         """
-        if not now < self._latest - BACK_SECONDS:
+        if not is_ahead(self._latest, now):
             return []
         self._latest = max(self._decided.values(), default=-math.inf)
-        return [each for each, decided in self._decided.items() if now < decided - BACK_SECONDS]
+        return [each for each, decided in self._decided.items() if is_ahead(decided, now)]
 
     def _tidy(self) -> None:
         """Leave only what is true: much was put anew long before it was due."""

@@ -11,8 +11,11 @@ overlap     of a tick that is due while a run of an earlier one goes on
     cancel_running  it takes the place of the other
     allow           they run side by side
 
-What is later than `misfire_grace` is skipped in any case. Ticks that are caught up by `all` wait
-for each other, whatever `overlap` says: none of them has overlapped with anything.
+What is later than `misfire_grace` is skipped in any case, and what was due while the schedule was
+paused. Ticks that are caught up by `all` wait for each other, whatever `overlap` says: none of them
+has overlapped with anything.
+
+A clock that was set back opens the time ahead anew. What has a run keeps it, and no other.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from taskflow.cron import next_tick, previous_tick, ticks
-from taskflow.planned import Verdict
+from taskflow.planned import PAUSED, Verdict
 from taskflow.progress.words import duration
 
 if TYPE_CHECKING:
@@ -48,15 +51,18 @@ def judge(standing: Standing, now: float) -> tuple[float, list[Verdict]]:
     planned, decided = standing.planned, standing.decided
     if not planned.cron:
         return decided, []
-    if now < decided - BACK_SECONDS:  # the clock was wrong until now: its future is still to come
-        return now, []
+    if is_ahead(decided, now):  # the clock was wrong until now: its future is still to come
+        return now, _cut_short(standing, now)
     found = _due(planned, decided, now)
     if not found:
         return decided, []
-    latest = found[-1]
-    if planned.catchup == "all":
-        return latest, _all_of(standing, found, now)
-    return latest, [*_passed(planned, found, decided), _last_of(standing, latest, now)]
+    verdicts = _verdicts(standing, found, now)
+    return found[-1], [each for each in verdicts if each.instant not in standing.taken]
+
+
+def is_ahead(decided: float, now: float) -> bool:
+    """Whether a clock that shows `now` was set back since something was decided."""
+    return now < decided - BACK_SECONDS
 
 
 def wakes_at(planned: Planned, decided: float) -> float | None:
@@ -89,12 +95,15 @@ def _due(planned: Planned, decided: float, now: float) -> list[float]:
     return found[::-1]
 
 
-def _passed(planned: Planned, due: list[float], decided: float) -> list[Verdict]:
-    """The ticks before those that are due, which nobody starts any more."""
-    return _skipped(planned, decided, due[0], "a later one was due before anybody was there")
+def _skipped(standing: Standing, after: float, before: float, why: str) -> list[Verdict]:
+    """The ticks between two moments, both left out, as skipped; not those that have a run."""
+    inside = [each for each in standing.taken if after < each < before]
+    edges = [after, *inside, before]
+    stretches = [_stretch(standing.planned, *each, why) for each in itertools.pairwise(edges)]
+    return list(itertools.chain.from_iterable(stretches))
 
 
-def _skipped(planned: Planned, after: float, before: float, why: str) -> list[Verdict]:
+def _stretch(planned: Planned, after: float, before: float, why: str) -> list[Verdict]:
     """The ticks between two moments, both left out, as skipped: a few apart, many in one."""
     every = _between(planned, after, before - 0.001)
     first = list(itertools.islice(every, MOST_APART))
@@ -106,7 +115,26 @@ def _skipped(planned: Planned, after: float, before: float, why: str) -> list[Ve
     return [Verdict(first[0], runs=False, why=why, until=last, ticks=many)]
 
 
+def _cut_short(standing: Standing, now: float) -> list[Verdict]:
+    """What is left of a row for many skipped ticks, of which some are in the future again."""
+    if standing.spanning is None:
+        return []
+    first, why = standing.spanning
+    return _skipped(standing, first - 0.001, now + 0.001, why)
+
+
 # --- what becomes of them ------------------------------------------------------------------
+
+
+def _verdicts(standing: Standing, due: list[float], now: float) -> list[Verdict]:
+    """What becomes of all ticks up to the last one that is due."""
+    decided, latest = standing.decided, due[-1]
+    if standing.is_paused:
+        return _skipped(standing, decided, latest + 0.001, PAUSED)
+    if standing.planned.catchup == "all":
+        return _all_of(standing, due, now)
+    why = "a later one was due before anybody was there"
+    return [*_skipped(standing, decided, latest, why), _last_of(standing, latest, now)]
 
 
 def _last_of(standing: Standing, tick: float, now: float) -> Verdict:
@@ -126,26 +154,17 @@ def _last_of(standing: Standing, tick: float, now: float) -> Verdict:
 
 def _overlapping(standing: Standing, tick: float) -> Verdict:
     """What becomes of a tick that is to run, as to runs of earlier ones."""
-    planned, before = standing.planned, _previous(standing.planned, tick - 0.001)
-    runs = Verdict(tick, runs=True, previous=before)
-    if not standing.open:
-        return runs
-    run, state = standing.open[0]
-    if planned.overlap == "skip":
-        return Verdict(tick, runs=False, why=f'run {run} is {state}; overlap is "skip"')
-    if planned.overlap == "queue_one":
-        waits = [run for run, state in standing.open if state == "queued"]
-        if waits:
-            why = f'run {waits[0]} waits already; overlap is "queue_one"'
-            return Verdict(tick, runs=False, why=why)
-    return runs._replace(cancels=planned.overlap == "cancel_running")
+    if standing.refusal:
+        return Verdict(tick, runs=False, why=standing.refusal)
+    before = _previous(standing.planned, tick - 0.001)
+    return Verdict(tick, runs=True, previous=before, cancels=standing.cancels)
 
 
 def _all_of(standing: Standing, due: list[float], now: float) -> list[Verdict]:
     """What becomes of ticks that are all to run, of which there may be too many."""
     planned = standing.planned
     why = f'catchup="all" starts the last {MOST_CAUGHT_UP:,}'
-    found = _skipped(planned, standing.decided, due[0], why)
+    found = _skipped(standing, standing.decided, due[0], why)
     if len(due) == 1:
         return [*found, _last_of(standing, due[0], now)]
     before = _previous(planned, due[0] - 0.001)
@@ -166,7 +185,8 @@ def _spread(planned: Planned, tick: float) -> float:
     after = _next(planned, tick)
     room = planned.jitter if after is None else min(planned.jitter, after - tick)
     digest = hashlib.blake2b(f"{planned.id}\0{tick!r}".encode("utf-8", "surrogatepass")).digest()
-    return room * (int.from_bytes(digest[:8]) / 2**64)
+    # Two bytes: a share nearer to 1 would be rounded up to the next tick.
+    return room * (int.from_bytes(digest[:2]) / 2**16)
 
 
 def _next(planned: Planned, after: float) -> float | None:
