@@ -14,7 +14,7 @@ from taskflow.planned import FileRow
 from taskflow.records import Source
 from taskflow.store.codec import readable, storable, to_json
 from taskflow.store.deciding import Deciding, fresh
-from taskflow.store.picking import pick
+from taskflow.store.picking import choose, pick
 from taskflow.store.plans import (
     add_run,
     home_of,
@@ -128,19 +128,43 @@ class Book:
         """The schedules of a folder, or of all."""
         return [schedule_row(row) for row in self._read("schedules", {"folder": storable(folder)})]
 
-    def pause(self, schedule: str, *, paused: bool) -> bool:
-        """Start no ticks of a schedule any more, or again; whether there is such a schedule.
-
-        What was due meanwhile is decided when it goes on, by whoever judges it.
-        """
+    def pause(self, schedule: str) -> bool:
+        """Start no ticks of a schedule any more; whether there is such a schedule."""
 
         def work(connection: sqlite3.Connection) -> bool:
             connection.execute(statements()["schedules_changed"])
             sql = statements()["pause_schedule"]
-            return connection.execute(sql, (paused, storable(schedule))).rowcount > 0
+            return connection.execute(sql, (True, storable(schedule))).rowcount > 0
 
         found: bool = self._do(work)
         return found
+
+    def resume(
+        self,
+        schedule: str,
+        judge: Judge,
+        new_id: Callable[[], str],
+        now: float,
+        *,
+        catch_up: bool = False,
+    ) -> list[TickRow] | None:
+        """Go on with a paused schedule; None if there is no such schedule.
+
+        What was due meanwhile is skipped, and returned; with `catch_up` it is left to whoever
+        judges next, as if nobody had been there.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[TickRow] | None:
+            home = home_of(connection, schedule)
+            if home is None:
+                return None
+            connection.execute(statements()["pause_schedule"], (False, storable(schedule)))
+            if catch_up or home.schedule.state != "paused":
+                return []
+            return Deciding(connection, home, new_id, now).passed(judge)
+
+        skipped: list[TickRow] | None = self._do(work)
+        return skipped
 
     def ticks(self, schedule: str, limit: int = 100) -> list[TickRow]:
         """What became of the last ticks of a schedule, the newest first."""
@@ -173,7 +197,10 @@ class Book:
         return decided
 
     def follow(self, new_id: Callable[[], str], now: float) -> list[TickRow]:
-        """Start what waits for the success of other pipelines, once all of them have succeeded."""
+        """Start what waits for the success of other pipelines, once all of them have succeeded.
+
+        Returns what is new: a tick that its policies do not let run is skipped.
+        """
         if not self._read("ready_followers", ()):
             return []
 
@@ -182,7 +209,7 @@ class Book:
             for (schedule,) in connection.execute(statements()["ready_followers"]).fetchall():
                 home = home_of(connection, readable(schedule))
                 if home is not None and home.schedule.state == "active":
-                    found.append(Deciding(connection, home, new_id, now).after_others())
+                    found += Deciding(connection, home, new_id, now).after_others()
             return found
 
         decided: list[TickRow] = self._do(work)
@@ -234,7 +261,7 @@ class Book:
 
         `lives` tells whether an owner still has a run in hand.
         """
-        if want < 1 or not self._read("waiting_runs", ()):
+        if want < 1 or not choose(self._read, want, lives, now):
             return []
         picked: list[Picked] = self._do(
             lambda connection: pick(connection, want, owner, lives, now)

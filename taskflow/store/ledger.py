@@ -124,7 +124,7 @@ class SqliteLedger:
             row = (state, ended, seconds, to_json(dict(counts)), *texts, self.number)
             connection.execute(sql["end_run"], row)
             if state == "succeeded":
-                connection.execute(sql["note_success"], {"run": self.number})
+                connection.execute(sql["note_success"], (self.number,))
             connection.execute(sql["forget_workers"], (self.number,))
             connection.execute(sql["forget_requests"], (self.number,))
             connection.execute(sql["forget_claims"], (self.run_id,))

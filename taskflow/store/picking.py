@@ -1,4 +1,7 @@
-"""Which runs begin next: fairly among pipelines, within what each allows, the oldest first."""
+"""Which runs begin next: fairly among pipelines, within what each allows, the oldest first.
+
+Ten thousand runs may wait, of which a few can begin: what is read of them all is in an index.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.records import Owner
-from taskflow.store.codec import readable, unpack
+from taskflow.store.codec import readable
 from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Lives = Callable[[str, Owner], bool]
+    #: Gives the rows that a statement finds.
+    Read = Callable[[str, dict[str, Any]], Iterable[tuple[Any, ...]]]
+    Queues = dict[str | bytes, deque[tuple[Any, ...]]]
 
 #: A run that paused, since nothing more could be kept of it, is tried again after so long.
 PAUSE_SECONDS: Final = 30.0
@@ -30,91 +36,93 @@ class Picked(NamedTuple):
     state: str  #: queued; or how it was left behind: running, paused
 
 
-class _Open(NamedTuple):
-    """A run that has not ended."""
+class Waiting(NamedTuple):
+    """A run that may begin as far as it is concerned, in the order in which they do."""
 
+    is_new: int  #: 0: it was left behind, and has begun already
     number: int
-    run_id: str
-    state: str
-    epoch: int
-    stalled: int
-    pipeline: str
-    version: str
+    pipeline: str | bytes  #: as stored, as is the schedule
     #: it is one of a backfill, of which so many go on at once; 0: it is of none
     backfill: int
-    schedule: str
+    schedule: str | bytes
 
 
 def pick(
     connection: sqlite3.Connection, want: int, owner: Owner, lives: Lives, now: float
 ) -> list[Picked]:
     """Own up to `want` runs that may begin, in a transaction."""
-    running: list[_Open] = []
-    waiting: list[_Open] = []
-    for row in connection.execute(statements()["open_runs"]):
-        each, is_driven, is_due = _read(row, lives, now)
-        if is_driven:
-            running.append(each)
-        elif is_due:
-            waiting.append(each)
-    limits = {
-        readable(name): most
-        for name, most in connection.execute(statements()["limits_of_pipelines"])
-    }
-    chosen = list(itertools.islice(_in_turn(running, waiting, limits), want))
-    sql = statements()["own"]
-    connection.executemany(sql, [(each.stalled, *owner, each.number) for each in chosen])
-    return [
-        Picked(each.run_id, each.pipeline, each.version, each.epoch + 1, each.state)
-        for each in chosen
-    ]
+    sql = statements()
+
+    def read(name: str, values: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
+        return connection.execute(sql[name], values)
+
+    picked = []
+    for number in choose(read, want, lives, now):
+        row = connection.execute(sql["run_to_begin"], (number,)).fetchone()
+        run_id, pipeline, version, epoch, state, stalled = row
+        connection.execute(sql["own"], (stalled, *owner, number))
+        picked.append(Picked(run_id, readable(pipeline), version, epoch + 1, state))
+    return picked
 
 
-def _read(row: tuple[Any, ...], lives: Lives, now: float) -> tuple[_Open, bool, bool]:
-    """A run that has not ended, whether somebody drives it, and whether it may go on."""
-    number, run_id, state, epoch, stalled, *who, settings, pipeline, version, ended, schedule = row
-    owner = Owner(*who)
-    is_driven = bool(owner.pid) and lives(run_id, owner)
-    is_due = state != "paused" or now - ended >= PAUSE_SECONDS
-    backfill = unpack(settings).get("backfill") or 0
-    found = _Open(
-        number, run_id, state, epoch, stalled, readable(pipeline), version, backfill,
-        readable(schedule),
-    )  # fmt: skip
-    return found, is_driven, is_due
+def choose(read: Read, want: int, lives: Lives, now: float) -> list[int]:
+    """The numbers of up to `want` runs that may begin."""
+    driven: list[Waiting] = []
+    waiting: list[Waiting] = []
+    for is_new, number, pipeline, backfill, schedule, run_id, *owner in read("owned_runs", {}):
+        each = Waiting(is_new, number, pipeline, backfill, schedule)
+        (driven if lives(run_id, Owner(*owner)) else waiting).append(each)
+    # A pause that has yet to begin is one of before the clock was set back.
+    asked = {"paused_after": now - PAUSE_SECONDS, "now": now}
+    queues = _queues([*waiting, *read("free_runs", asked)])
+    if not queues:
+        return []
+    limits: dict[str | bytes, int] = dict(read("limits_of_pipelines", {}))
+    turn = itertools.islice(_in_turn(driven, queues, limits), want)
+    return [each.number for each in turn]
+
+
+def _queues(waiting: list[tuple[Any, ...]]) -> Queues:
+    """What waits by pipeline, what was left behind first; plain rows, since they may be many."""
+    queues: Queues = {}
+    for row in sorted(waiting):
+        queues.setdefault(row[2], deque()).append(row)
+    return queues
 
 
 def _in_turn(
-    running: list[_Open], waiting: list[_Open], limits: dict[str, int | None]
-) -> Iterator[_Open]:
+    driven: list[Waiting], queues: Queues, limits: dict[str | bytes, int]
+) -> Iterator[Waiting]:
     """What waits, one of each pipeline in turn, those first of which the fewest run."""
-    active = Counter(each.pipeline for each in running)
-    filling = Counter(each.schedule for each in running if each.backfill)
-    queues: dict[str, deque[_Open]] = {}
-    for each in sorted(waiting, key=lambda each: each.state == "queued"):  # left behind ones first
-        queues.setdefault(each.pipeline, deque()).append(each)
+    active = Counter(each.pipeline for each in driven)
+    ordinary = Counter(each.pipeline for each in driven if not each.backfill)
+    filling = Counter(each.schedule for each in driven if each.backfill)
     while queues:
-        pipeline = min(queues, key=lambda name: (active[name], queues[name][0].number))
-        found = _next(queues[pipeline], active[pipeline], limits.get(pipeline), filling)
+        pipeline = min(queues, key=lambda name: (active[name], queues[name][0]))
+        most = limits.get(pipeline)
+        has_room = most is None or ordinary[pipeline] < most
+        found = _next(queues[pipeline], filling, has_room=has_room)
         if not queues[pipeline]:
             del queues[pipeline]
         if found is not None:
             active[pipeline] += 1
+            ordinary[pipeline] += not found.backfill
             filling[found.schedule] += bool(found.backfill)
             yield found
 
 
 def _next(
-    queue: deque[_Open], active: int, most: int | None, filling: Counter[str]
-) -> _Open | None:
-    """The next run of a pipeline that its limits let begin; None if there is none."""
+    queue: deque[tuple[Any, ...]], filling: Counter[str | bytes], *, has_room: bool
+) -> Waiting | None:
+    """The next run of a pipeline that its limits let begin; None if there is none.
+
+    A backfill has a limit of its own: it neither waits for what its pipeline does otherwise, nor
+    keeps that waiting. What cannot begin now cannot after others have begun, and is dropped.
+    """
     while queue:
-        each = queue.popleft()
-        if each.state != "queued":
+        each = Waiting._make(queue.popleft())
+        if not each.is_new:
             return each  # it has its place already
-        if each.backfill:
-            if filling[each.schedule] < each.backfill:
-                return each
-        elif most is None or active < most:
+        if filling[each.schedule] < each.backfill if each.backfill else has_room:
             return each
     return None

@@ -49,20 +49,36 @@ def put_pipeline(
     sql, name = statements(), storable(deployed.name)
     facts = msgspec.msgpack.encode(deployed._replace(schedules=()))
     row = (
-        name, storable(deployed.file), storable(folder), deployed.version, deployed.max_active,
+        name, storable(deployed.file), storable(folder), deployed.version, _limit_of(deployed),
         facts, now,
     )  # fmt: skip
     connection.execute(sql["put_pipeline"], row)
     for planned in deployed.schedules:
         key = storable(planned.id)
-        known = connection.execute(sql["schedule"], (key,)).fetchone()
-        decided = _decided_of(planned, None if known is None else schedule_row(known), now)
+        row = connection.execute(sql["schedule"], (key,)).fetchone()
+        known = None if row is None else schedule_row(row)
+        decided = _decided_of(planned, known, now)
         data = msgspec.msgpack.encode(planned)
         connection.execute(sql["put_schedule"], (key, name, data, decided))
-        connection.execute(sql["unfollow"], (key, _as_list(planned.follows)))
-        connection.executemany(sql["follow"], [(key, each) for each in planned.follows])
+        _put_follows(connection, key, planned, comes_back=known is not None and known.is_gone)
     ids = _as_list(each.id for each in deployed.schedules)
     connection.execute(sql["retire_schedules"], (name, ids))
+
+
+def _put_follows(
+    connection: sqlite3.Connection, key: str | bytes, planned: Planned, *, comes_back: bool
+) -> None:
+    """Keep what a schedule follows; of what it does not, and of before it went, nothing counts."""
+    sql, followed = statements(), _as_list(planned.follows)
+    connection.execute(sql["unfollow"], (key, followed))
+    connection.execute(sql["forget_unfollowed"], (key, "[]" if comes_back else followed))
+    connection.executemany(sql["follow"], [(key, storable(each)) for each in planned.follows])
+
+
+def _limit_of(deployed: Deployed) -> int | None:
+    """How many runs of a pipeline go on at once; one where none may overlap, if nothing is said."""
+    overlaps = {each.overlap for each in deployed.schedules}
+    return deployed.max_active or (1 if overlaps and "allow" not in overlaps else None)
 
 
 def _decided_of(planned: Planned, known: ScheduleRow | None, now: float) -> float:
@@ -94,14 +110,15 @@ def add_run(
     given: Given,
     now: float,
     tick: tuple[str, float | None, float | None] = ("", None, None),
+    backfill: int = 0,
 ) -> None:
-    """Queue a run, of a version of its pipeline."""
+    """Queue a run, of a version of its pipeline; it may be of a backfill of so many at once."""
     schedule, instant, previous = tick
     plain = [to_json(each) for each in (given.shown, given.values, given.secrets, deployed.tags)]
     row = (
         run_id, storable(deployed.name), now, storable(deployed.file), storable(deployed.entry),
         given.pickled, *plain, pack(deployed.settings), storable(schedule), instant, previous,
-        deployed.version,
+        deployed.version, backfill,
     )  # fmt: skip
     connection.execute(statements()["add_queued_run"], row)
 

@@ -99,11 +99,18 @@ def refuse_owned(run_id: str, owner: Owner) -> NoReturn:
     )
 
 
+def refuse_withdrawn(run_id: str) -> NoReturn:
+    """Raise in who was to begin a run that was ended, or given to another, before it did."""
+    raise RunOwnedError(
+        f"run {run_id} was given to this process, and taken back before it began: it was "
+        f"cancelled, or another drives it; look with `taskflow show {run_id}`"
+    )
+
+
 def refuse_lost(run_id: str, pid: int) -> NoReturn:
     """Raise in who drove a run that another has taken over."""
-    raise RunOwnedError(
-        f"run {run_id} was taken over by pid {pid}; nothing more of it is written from here"
-    )
+    how = f"taken over by pid {pid}" if pid else "cancelled before it began"
+    raise RunOwnedError(f"run {run_id} was {how}; nothing more of it is written from here")
 
 
 def interrupted(row: RunRow, is_lost: bool) -> RunRow:

@@ -18,7 +18,7 @@ from taskflow.store.history import History
 from taskflow.store.ledger import DRIVEN, SqliteLedger
 from taskflow.store.places import make_folder, unusable
 from taskflow.store.retention import Housekeeping
-from taskflow.store.shared import SHIFT, refuse_owned
+from taskflow.store.shared import SHIFT, refuse_owned, refuse_withdrawn
 from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ class SqliteStore(History):
     def take_over(self, run_id: str, granted: int = 0) -> SqliteLedger:
         """Own a run that nobody drives, once what its last owner left behind has ended.
 
-        Its present owner gives it away to whoever knows its epoch, which is then `granted`.
+        Its present owner gives it away to whoever knows its epoch, which is then `granted`. What
+        was granted may be withdrawn: the run was ended before it began, or taken by another.
         """
         number, epoch, settings = self._owned(run_id, granted)
         reach("run taken over")
@@ -192,6 +193,8 @@ class SqliteStore(History):
         number, owner, state, epoch, stalled, settings = found
         if epoch != granted and self._is_driven(run_id, owner):
             refuse_owned(run_id, owner)
+        if granted not in (0, epoch):
+            refuse_withdrawn(run_id)
         was_cut_off = state == "running" and not _has_progressed(connection, number)
         row = (stalled + 1 if was_cut_off else 0, *owners.me(time.time()), number)
         connection.execute(statements()["own"], row)

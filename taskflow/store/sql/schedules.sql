@@ -10,9 +10,6 @@ DELETE FROM pipeline_files WHERE path = ?;
 -- name: files
 SELECT path, digest, parts, error, time FROM pipeline_files WHERE folder = ? ORDER BY path;
 
--- name: folders
-SELECT DISTINCT folder FROM pipeline_files ORDER BY folder;
-
 -- name: home_of_pipeline
 SELECT pipelines.file FROM pipelines JOIN pipeline_files ON pipeline_files.path = pipelines.file
 WHERE name = ? AND NOT is_gone;
@@ -50,10 +47,6 @@ SELECT version_sources.module, version_sources.path, texts.text, version_sources
 FROM version_sources JOIN texts ON texts.id = version_sources.text
 WHERE version = ? ORDER BY module;
 
--- name: schedules_changed
-INSERT INTO facts (name, value) VALUES ('schedules changed', '1')
-ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1;
-
 -- name: schedule
 SELECT planned, pipeline, decided, is_paused, is_gone FROM schedules WHERE id = ?;
 
@@ -82,18 +75,31 @@ INSERT OR IGNORE INTO follows (schedule, pipeline) VALUES (?, ?);
 -- name: unfollow
 DELETE FROM follows WHERE schedule = ? AND pipeline NOT IN (SELECT value FROM json_each(?));
 
+-- name: forget_unfollowed
+DELETE FROM successes WHERE schedule = ? AND pipeline NOT IN (SELECT value FROM json_each(?));
+
 -- name: note_success
-UPDATE follows SET run = (SELECT id FROM runs WHERE number = :run)
-WHERE pipeline = (SELECT pipeline FROM runs WHERE number = :run AND version <> '');
+INSERT OR IGNORE INTO successes (schedule, pipeline, run)
+SELECT follows.schedule, runs.pipeline, runs.id
+FROM runs JOIN follows ON follows.pipeline = runs.pipeline
+JOIN schedules ON schedules.id = follows.schedule
+WHERE runs.number = ? AND runs.version <> '' AND NOT schedules.is_gone;
 
 -- name: ready_followers
-SELECT schedule FROM follows GROUP BY schedule HAVING min(run) <> '';
+SELECT DISTINCT successes.schedule
+FROM successes JOIN schedules ON schedules.id = successes.schedule
+WHERE NOT is_gone AND NOT is_paused AND NOT EXISTS (
+    SELECT 1 FROM follows
+    WHERE follows.schedule = successes.schedule AND pipeline NOT IN (
+        SELECT pipeline FROM successes AS others WHERE others.schedule = follows.schedule
+    )
+);
 
--- name: followed_runs
-SELECT run FROM follows WHERE schedule = ? ORDER BY pipeline;
+-- name: successes
+SELECT run FROM successes WHERE schedule = ? ORDER BY number;
 
 -- name: forget_successes
-UPDATE follows SET run = '' WHERE schedule = ?;
+DELETE FROM successes WHERE schedule = ?;
 
 -- name: standing
 SELECT schedules.planned, schedules.pipeline, schedules.decided, schedules.is_paused,
@@ -103,19 +109,37 @@ WHERE schedules.id = ?;
 
 -- name: open_runs_of_schedule
 SELECT id, state, number FROM runs INDEXED BY open_runs
-WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt')
-  AND pipeline = ? AND schedule = ? ORDER BY number;
+WHERE state IN ('queued', 'running', 'paused') AND pipeline = ? AND schedule = ?
+  AND NOT backfill
+ORDER BY number;
 
 -- name: add_tick
 INSERT OR IGNORE INTO ticks (schedule, instant, until, many, run, why, decided)
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
--- name: run_of_tick
-SELECT run FROM ticks WHERE schedule = ? AND instant = ?;
-
 -- name: set_tick
 INSERT OR REPLACE INTO ticks (schedule, instant, until, many, run, why, decided)
 VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: forget_last_skip
+DELETE FROM ticks
+WHERE schedule = :schedule AND instant <= :instant AND until >= :instant AND run = '' AND many = 1;
+
+-- name: leave_out_tick
+UPDATE ticks
+SET many = max(many - 1, 0), instant = instant + iif(instant = :instant, 0.001, 0)
+WHERE schedule = :schedule AND instant <= :instant AND until >= :instant AND run = ''
+  AND NOT EXISTS (
+    SELECT 1 FROM ticks AS others
+    WHERE others.schedule = :schedule AND others.instant = :instant AND others.run <> ''
+);
+
+-- name: instants_of_runs
+SELECT instant FROM ticks WHERE schedule = ? AND instant > ? AND run <> '' ORDER BY instant;
+
+-- name: skipped_over
+SELECT instant, why FROM ticks
+WHERE schedule = :schedule AND instant <= :now AND until > :now AND run = '';
 
 -- name: forget_skips_after
 DELETE FROM ticks WHERE schedule = ? AND until > ? AND run = '';
@@ -135,33 +159,38 @@ DELETE FROM ticks WHERE decided < ? AND run NOT IN (SELECT id FROM runs);
 -- name: add_queued_run
 INSERT INTO runs (
     id, pipeline, state, created, file, entry, parent, given, params, "values", secrets, tags,
-    settings, epoch, pid, pid_started, boot, host, since, schedule, tick, previous, version
-) VALUES (?, ?, 'queued', ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, ?, ?, ?, ?);
+    settings, epoch, pid, pid_started, boot, host, since, schedule, tick, previous, version,
+    backfill
+) VALUES (?, ?, 'queued', ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, ?, ?, ?, ?, ?);
 
--- name: open_runs
-SELECT number, id, state, epoch, stalled, pid, pid_started, boot, host, since, settings, pipeline,
-       version, ended, schedule
+-- name: owned_runs
+SELECT state = 'queued', number, pipeline, backfill, schedule, id, pid, pid_started, boot, host, since
 FROM runs INDEXED BY open_runs
-WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt') AND version <> ''
-ORDER BY number;
+WHERE state IN ('queued', 'running', 'paused') AND version <> '' AND pid <> 0;
+
+-- name: free_runs
+SELECT state = 'queued', number, pipeline, backfill, schedule
+FROM runs INDEXED BY free_runs
+WHERE state IN ('queued', 'running', 'paused') AND version <> '' AND pid = 0
+  AND NOT (state = 'paused' AND ended > :paused_after AND ended <= :now);
 
 -- name: limits_of_pipelines
-SELECT name, max_active FROM pipelines;
+SELECT name, max_active FROM pipelines
+WHERE max_active IS NOT NULL AND name IN (
+    SELECT pipeline FROM runs INDEXED BY open_runs WHERE state IN ('queued', 'running', 'paused')
+);
+
+-- name: run_to_begin
+SELECT id, pipeline, version, epoch, state, stalled FROM runs WHERE number = ?;
 
 -- name: end_queued_run
-UPDATE runs SET state = ?, ended = ?, why = ?, error = ?, pid = 0 WHERE number = ?;
+UPDATE runs SET state = ?, ended = ?, why = ?, error = ?, pid = 0, epoch = epoch + 1
+WHERE number = ?;
 
 -- name: remove_versions
 DELETE FROM version_sources
 WHERE version NOT IN (SELECT version FROM pipelines)
-  AND version NOT IN (
-    SELECT version FROM runs
-    WHERE state IN ('queued', 'running', 'paused') OR why = 'interrupt'
-  );
-
--- name: waiting_runs
-SELECT 1 FROM runs INDEXED BY open_runs
-WHERE (state IN ('queued', 'running', 'paused') OR why = 'interrupt') AND version <> '' LIMIT 1;
+  AND version NOT IN (SELECT version FROM runs WHERE state IN ('queued', 'running', 'paused'));
 
 -- name: end_unstarted
 UPDATE runs SET state = 'failed', ended = ?, error = ?, pid = 0

@@ -3,8 +3,11 @@ ALTER TABLE runs ADD COLUMN schedule TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN tick REAL;          -- the instant that it was due, and the one before
 ALTER TABLE runs ADD COLUMN previous REAL;
 ALTER TABLE runs ADD COLUMN version TEXT NOT NULL DEFAULT '';
-CREATE INDEX open_runs ON runs (state, pipeline, schedule)
-WHERE state IN ('queued', 'running', 'paused') OR why = 'interrupt';
+ALTER TABLE runs ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;  -- so many of it at once; 0: none
+CREATE INDEX open_runs ON runs (state, pipeline, schedule, pid)
+WHERE state IN ('queued', 'running', 'paused');
+CREATE INDEX free_runs ON runs (pipeline, state, backfill, schedule, ended)
+WHERE state IN ('queued', 'running', 'paused') AND version <> '' AND pid = 0;
 CREATE INDEX runs_of_schedules ON runs (schedule, tick) WHERE schedule <> '';
 
 -- Files of pipelines, as they were last read. A file that cannot be read has an error; what it
@@ -64,11 +67,18 @@ CREATE TABLE ticks (
     PRIMARY KEY (schedule, instant)
 ) WITHOUT ROWID;
 
--- Which schedules wait for the success of which pipelines, and the run that has succeeded since.
+-- Which schedules wait for the success of which pipelines, and the successes that none of their
+-- ticks has answered.
 CREATE TABLE follows (
     schedule TEXT NOT NULL,
     pipeline TEXT NOT NULL,
-    run TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (schedule, pipeline)
 ) WITHOUT ROWID;
 CREATE INDEX follows_by_pipeline ON follows (pipeline);
+CREATE TABLE successes (
+    number INTEGER PRIMARY KEY,
+    schedule TEXT NOT NULL,
+    pipeline TEXT NOT NULL,
+    run TEXT NOT NULL,                 -- id
+    UNIQUE (schedule, run)
+);
