@@ -109,7 +109,7 @@ def refuse_withdrawn(run_id: str) -> NoReturn:
 
 def refuse_lost(run_id: str, pid: int) -> NoReturn:
     """Raise in who drove a run that another has taken over."""
-    how = f"taken over by pid {pid}" if pid else "cancelled before it began"
+    how = f"taken over by pid {pid}" if pid else "taken over, or cancelled before it began"
     raise RunOwnedError(f"run {run_id} was {how}; nothing more of it is written from here")
 
 
