@@ -44,6 +44,7 @@ MOST_APART: Final = 100
 MOST_COUNTED: Final = 10_000
 #: A clock that goes back by less was set right; ticks are not judged anew for that. Seconds.
 BACK_SECONDS: Final = 60.0
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge(standing: Standing, now: float) -> tuple[float, list[Verdict]]:
@@ -212,7 +213,7 @@ def _start(planned: Planned) -> datetime | None:
 
 def _moment(seconds: float) -> datetime:
     # Not `fromtimestamp`: that rounds half a microsecond to even.
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return _EPOCH + timedelta(seconds=seconds)
 
 
 def previews(planned: Planned, after: float, count: int) -> Sequence[float]:

@@ -49,14 +49,13 @@ class Paper:
         self.open = {}  # by run: its state
         self.runs = 0
         self.is_paused = False
+        self.early = []  # ticks that ran before their time, by a clock that was ahead
 
     def look(self, now):
         """Judge what is due, and keep it; returns what was decided, in order."""
         until, verdicts = judge(self.standing(now), now)
         if until < self.decided:
-            skips = [each for each, row in self.rows.items() if not row.runs and _last(row) > until]
-            for each in skips:
-                del self.rows[each]
+            self._forget_skips(until)
         self.since, self.decided = min(self.since, until), until
         for verdict in verdicts:
             assert verdict.instant not in self.rows, f"{shown(verdict.instant)} is decided twice"
@@ -67,13 +66,16 @@ class Paper:
 
     def standing(self, now):
         """How it stands, as a book would say."""
-        skipped = [row for row in self.rows.values() if not row.runs] if now < self.decided else []
-        over = [(row.instant, row.why) for row in skipped if row.instant <= now < _last(row)]
-        since = min([self.decided, now, *(first for first, _ in over)])
-        taken = sorted(each for each, row in self.rows.items() if row.runs and each > since)
+        over, since = [], self.decided
+        if now < self.decided:
+            skips = [row for row in self.rows.values() if not row.runs]
+            over = [(row.instant, row.why) for row in skips if row.instant <= now < _last(row)]
+            since = min([now, *(first for first, _ in over)])
+            self.early = [each for each, row in self.rows.items() if row.runs]
+        self.early = sorted(each for each in self.early if each > since)
         return Standing(
-            self.planned, self.decided, tuple(self.open.items()), self.is_paused, tuple(taken),
-            over[0] if over else None,
+            self.planned, self.decided, tuple(self.open.items()), self.is_paused,
+            tuple(self.early), over[0] if over else None,
         )  # fmt: skip
 
     def check(self):
@@ -92,6 +94,12 @@ class Paper:
             assert row.instant <= self.decided or row.runs, f"{row} is yet to come"
             counted += (high - low) if row.instant <= self.decided else 0
         assert counted == bisect_right(every, self.decided), "there are ticks without a row"
+
+    def _forget_skips(self, until):
+        """What was skipped and is yet to come is not decided."""
+        skips = [each for each, row in self.rows.items() if not row.runs and _last(row) > until]
+        for each in skips:
+            del self.rows[each]
 
     def _start(self, verdict):
         if verdict.cancels:
