@@ -54,7 +54,9 @@ class Agenda:
     def due(self, now: float) -> list[str]:
         """The schedules that are to be judged, the longest due first, until they are put anew.
 
-        Those that are decided beyond `now` are due as well: the clock was set back.
+        Those that are decided beyond `now` are due as well: the clock was set back. Another service
+        may have decided a schedule already, or somebody has paused it: what is put is how it stands
+        in the store.
         """
         found: dict[str, None] = {}  # one that was put twice alike has two true entries
         while self._heap and self._heap[0][0] <= now:

@@ -12,8 +12,8 @@ overlap     of a tick that is due while a run of an earlier one goes on
     allow           they run side by side
 
 What is later than `misfire_grace` is skipped in any case, and what was due while the schedule was
-paused. Ticks that are caught up by `all` wait for each other, whatever `overlap` says: none of them
-has overlapped with anything.
+paused. Ticks that are caught up by `all` run whatever `overlap` says: none of them has overlapped
+with anything. They wait for each other, as runs do that may not go on side by side.
 
 A clock that was set back opens the time ahead anew. What has a run keeps it, and no other.
 """
@@ -57,8 +57,10 @@ def judge(standing: Standing, now: float) -> tuple[float, list[Verdict]]:
     found = _due(planned, decided, now)
     if not found:
         return decided, []
-    verdicts = _verdicts(standing, found, now)
-    return found[-1], [each for each in verdicts if each.instant not in standing.taken]
+    taken = set(standing.taken)
+    return found[-1], [
+        each for each in _verdicts(standing, found, now) if each.instant not in taken
+    ]
 
 
 def is_ahead(decided: float, now: float) -> bool:

@@ -25,6 +25,7 @@ from keeping import TRACE
 
 from taskflow.errors import RunOwnedError, StoreError
 from taskflow.planned import Given
+from taskflow.schedule.agenda import Agenda
 from taskflow.schedule.judging import judge
 
 DAY = 24 * HOUR
@@ -318,3 +319,48 @@ def test_the_repeated_hour_fires_once_across_a_restart(tmp_path):
     assert decide(store, at("2025-11-02T06:30:01")) == []
     assert [each.instant for each in store.book.ticks("scrape")] == [at("2025-11-02T05:30")]
     store.close()
+
+
+# --- services that go by an agenda ---------------------------------------------------------
+
+
+class Service:
+    """A store, and an agenda of its schedules: the loop of a service without its clock."""
+
+    def __init__(self, store):
+        self.store, self.agenda, self.decisions = store, Agenda(), 0
+        self.learn()
+
+    def learn(self):
+        """Take up all schedules as they stand."""
+        for row in self.store.book.schedules():
+            self.agenda.put(row)
+
+    def look(self, now):
+        """Decide what is due; whoever is not judged is not active any more."""
+        due = self.agenda.due(now)
+        self.decisions += len(due)
+        decide(self.store, now, *due)
+        rows = {row.planned.id: row for row in self.store.book.schedules()}
+        for each in due:
+            self.agenda.put(rows[each])
+
+
+def test_services_with_agendas_share_the_work_and_come_to_rest(store, tmp_path):
+    """Whoever is late finds it done, is not due for it again, and hears of a pause when it looks.
+
+    An hour of three schedules by two services has each tick once, in as many decisions as it takes.
+    """
+    crons = {"a": "* * * * *", "b": "*/5 * * * *", "c": "@every 90s"}
+    put(store, *[pipeline(each, plan(crons[each], id=each, overlap="allow")) for each in crons])
+    other = opened(tmp_path)
+    services = Service(store), Service(other)
+    for second in range(0, 3601, 10):
+        for each in services:
+            each.look(NOON + second)
+        if second == 1800:
+            other.book.pause("a")
+    assert [len(store.book.ticks(each)) for each in crons] == [30, 12, 40]
+    assert all(row.run for each in crons for row in store.book.ticks(each))
+    assert [each.decisions for each in services] == [31 + 12 + 40] * 2
+    other.close()
