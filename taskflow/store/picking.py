@@ -5,6 +5,7 @@ Ten thousand runs may wait, of which a few can begin: what is read of them all i
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -97,18 +98,22 @@ def _in_turn(
     active = Counter(each.pipeline for each in driven)
     ordinary = Counter(each.pipeline for each in driven if not each.backfill)
     filling = Counter(each.schedule for each in driven if each.backfill)
-    while queues:
-        pipeline = min(queues, key=lambda name: (active[name], queues[name][0]))
+    # Exact as a heap: what a pipeline has going changes only where it is taken out.
+    turns = [(active[name], queue[0], name) for name, queue in queues.items()]
+    heapq.heapify(turns)
+    while turns:
+        pipeline = heapq.heappop(turns)[-1]
         most = limits.get(pipeline)
         has_room = most is None or ordinary[pipeline] < most
         found = _next(queues[pipeline], filling, has_room=has_room)
-        if not queues[pipeline]:
-            del queues[pipeline]
-        if found is not None:
-            active[pipeline] += 1
-            ordinary[pipeline] += not found.backfill
-            filling[found.schedule] += bool(found.backfill)
-            yield found
+        if found is None:
+            continue  # all that waited was dropped
+        active[pipeline] += 1
+        ordinary[pipeline] += not found.backfill
+        filling[found.schedule] += bool(found.backfill)
+        yield found
+        if queues[pipeline]:
+            heapq.heappush(turns, (active[pipeline], queues[pipeline][0], pipeline))
 
 
 def _next(

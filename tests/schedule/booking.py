@@ -37,9 +37,11 @@ def pipeline(name="scrape", *schedules, **more):
 
 def put(store, *pipelines, now=NOON):
     """Keep pipelines as their files have them now."""
-    for each in pipelines:
-        file = FileRow(each.file, "digest", {}, "", now)
-        store.book.put_file("/flows", file, [each], {"m": Source("/flows/m.py", b"", False)}, 0.1)
+    sources = {"m": Source("/flows/m.py", b"", False)}
+    by_file = itertools.groupby(pipelines, lambda each: each.file)
+    for path, found in by_file:
+        file = FileRow(path, "digest", {}, "", now)
+        store.book.put_file("/flows", file, list(found), sources, 0.1)
 
 
 def decide(store, now, *schedules, new_id=None):

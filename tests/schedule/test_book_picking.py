@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 
@@ -192,6 +193,19 @@ def test_two_services_never_pick_the_same_run(store, tmp_path):
     other.close()
     assert max(Counter(found).values()) == 1
     assert Counter(each[0] for each in found) == {"a": 60, "b": 5}
+
+
+def test_thousands_of_pipelines_that_are_at_their_limits_are_looked_through_at_once(store):
+    """Each has a run that goes on and one that waits: to find that costs little for each."""
+    names = [f"p{number}" for number in range(3000)]
+    plans = [plan(id=each, overlap="queue") for each in names]
+    put(store, *[pipeline(each.id, each, file="/flows/all.py") for each in plans])
+    decide(store, NOON + HOUR)
+    assert len(pick(store, 3000)) == 3000
+    decide(store, NOON + 2 * HOUR)
+    before = time.process_time()
+    assert pick(store, 16) == []
+    assert time.process_time() - before < 0.5
 
 
 @given(data=st.data())

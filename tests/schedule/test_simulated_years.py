@@ -6,7 +6,7 @@ import pytest
 from simulated import Odds, World
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.ring_long)])
 def test_a_year_of_schedules_accounts_for_every_tick(seed):
     """Outages, clocks that jump, pauses, runs of any length: each tick ran once or says why not."""
     world = World(seed, count=100, odds=Odds(2e-3, 1e-3, 1e-2))
