@@ -15,9 +15,11 @@ from taskflow.cli.exits import guarded
 from taskflow.cli.history import SETTINGS, Command, NothingMatched, iso, json_option, local
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import state, table, write_lines
+from taskflow.launch import new_run_id
 from taskflow.progress.clean import one_line
 from taskflow.progress.jsonl import as_json as in_json
 from taskflow.schedule.coming import coming
+from taskflow.schedule.judging import judge
 
 if TYPE_CHECKING:
     from taskflow.planned import PipelineRow, ScheduleRow, TickRow
@@ -70,10 +72,12 @@ def _done(words: list[str], limit: int, *, as_json: bool) -> int:
 def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
     book = the_store().book
     found = named(book, name)
-    if action in ("pause", "resume"):
+    if action == "pause":
         for row in found:
-            book.pause(row.planned.id, paused=action == "pause")
-            click.echo(f"schedule {row.planned.id} is {action}d", err=True)
+            book.pause(row.planned.id)
+            click.echo(f"schedule {row.planned.id} is paused", err=True)
+    elif action == "resume":
+        _resume(book, found)
     elif action == "next":
         _write_next(found, as_json=as_json)
     else:
@@ -81,6 +85,16 @@ def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
             [tick for row in found for tick in book.ticks(row.planned.id, limit)], as_json=as_json
         )
     return 0
+
+
+def _resume(book: Book, found: list[ScheduleRow]) -> None:
+    """Go on with schedules; ticks that passed meanwhile are skipped, for a backfill to run."""
+    now = time.time()
+    for row in found:
+        rows = book.resume(row.planned.id, lambda each: judge(each, now), new_run_id, now) or []
+        many = sum(tick.ticks for tick in rows)
+        passed = f"; {many:,} ticks that passed meanwhile are skipped" if many else ""
+        click.echo(f"schedule {row.planned.id} goes on{passed}", err=True)
 
 
 def named(book: Book, name: str) -> list[ScheduleRow]:

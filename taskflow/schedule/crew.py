@@ -79,7 +79,7 @@ class Crew:
             return
         self._tries.pop(run.id, None)
         why = run.error or run.why or ended.how
-        if run.why == "interrupt":
+        if run.state == "interrupted":
             self._say("interrupted", run.pipeline, run=run.id, why="it goes on later")
             return
         seconds = round(run.seconds, 3) or None

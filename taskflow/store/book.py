@@ -158,6 +158,7 @@ class Book:
             home = home_of(connection, schedule)
             if home is None:
                 return None
+            connection.execute(statements()["schedules_changed"])
             connection.execute(statements()["pause_schedule"], (False, storable(schedule)))
             if catch_up or home.schedule.state != "paused":
                 return []

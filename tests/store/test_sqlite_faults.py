@@ -129,9 +129,9 @@ def test_a_log_of_writes_that_was_cut_off_is_an_earlier_state(tmp_path):
 @pytest.mark.parametrize(
     ("call", "when"),
     [
-        ("fdatasync", 10),
         ("fdatasync", 12),
-        ("fdatasync", 17),
+        ("fdatasync", 14),
+        ("fdatasync", 19),
         ("fsync", 6),
         ("fsync", 8),
         ("fsync", 11),

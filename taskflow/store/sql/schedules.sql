@@ -10,6 +10,9 @@ DELETE FROM pipeline_files WHERE path = ?;
 -- name: files
 SELECT path, digest, parts, error, time FROM pipeline_files WHERE folder = ? ORDER BY path;
 
+-- name: folders
+SELECT DISTINCT folder FROM pipeline_files ORDER BY folder;
+
 -- name: home_of_pipeline
 SELECT pipelines.file FROM pipelines JOIN pipeline_files ON pipeline_files.path = pipelines.file
 WHERE name = ? AND NOT is_gone;
@@ -46,6 +49,10 @@ VALUES (?, ?, ?, ?, (SELECT id FROM texts WHERE digest = ?));
 SELECT version_sources.module, version_sources.path, texts.text, version_sources.is_package
 FROM version_sources JOIN texts ON texts.id = version_sources.text
 WHERE version = ? ORDER BY module;
+
+-- name: schedules_changed
+INSERT INTO facts (name, value) VALUES ('schedules changed', '1')
+ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1;
 
 -- name: schedule
 SELECT planned, pipeline, decided, is_paused, is_gone FROM schedules WHERE id = ?;
@@ -109,7 +116,7 @@ WHERE schedules.id = ?;
 
 -- name: open_runs_of_schedule
 SELECT id, state, number FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused') AND pipeline = ? AND schedule = ?
+WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND pipeline = ? AND schedule = ?
   AND NOT backfill
 ORDER BY number;
 
@@ -164,20 +171,22 @@ INSERT INTO runs (
 ) VALUES (?, ?, 'queued', ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, ?, ?, ?, ?, ?);
 
 -- name: owned_runs
-SELECT state = 'queued', number, pipeline, backfill, schedule, id, pid, pid_started, boot, host, since
+SELECT state = 'queued', number, pipeline, backfill, schedule, id, pid, pid_started, boot, host,
+       since
 FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused') AND version <> '' AND pid <> 0;
+WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid <> 0;
 
 -- name: free_runs
 SELECT state = 'queued', number, pipeline, backfill, schedule
 FROM runs INDEXED BY free_runs
-WHERE state IN ('queued', 'running', 'paused') AND version <> '' AND pid = 0
+WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid = 0
   AND NOT (state = 'paused' AND ended > :paused_after AND ended <= :now);
 
 -- name: limits_of_pipelines
 SELECT name, max_active FROM pipelines
 WHERE max_active IS NOT NULL AND name IN (
-    SELECT pipeline FROM runs INDEXED BY open_runs WHERE state IN ('queued', 'running', 'paused')
+    SELECT pipeline FROM runs INDEXED BY open_runs
+    WHERE state IN ('queued', 'running', 'paused', 'interrupted')
 );
 
 -- name: run_to_begin
@@ -190,7 +199,9 @@ WHERE number = ?;
 -- name: remove_versions
 DELETE FROM version_sources
 WHERE version NOT IN (SELECT version FROM pipelines)
-  AND version NOT IN (SELECT version FROM runs WHERE state IN ('queued', 'running', 'paused'));
+  AND version NOT IN (
+    SELECT version FROM runs WHERE state IN ('queued', 'running', 'paused', 'interrupted')
+  );
 
 -- name: end_unstarted
 UPDATE runs SET state = 'failed', ended = ?, error = ?, pid = 0
