@@ -14,6 +14,7 @@ from looking import DAY, HOUR, MINUTE, YEAR, Paper, at, plan
 
 from taskflow.planned import CATCHUPS, OVERLAPS, ScheduleRow
 from taskflow.schedule.agenda import Agenda
+from taskflow.schedule.judging import is_ahead
 
 BEGIN = at("2024-01-01")
 #: Zones whose clocks are changed in odd ways, and at odd times.
@@ -60,6 +61,7 @@ class World:
         self.later = []  # a heap of when runs end, and pauses: those have no run
         self.paused = set()
         self.is_set_back = False
+        self.wrong = 0.0  # how far the clock is ahead, until somebody sets it right
         self.looks = 0
         for paper in self.papers.values():
             self._put(paper)
@@ -101,6 +103,9 @@ class World:
                     self._begin(paper)
             assert paper.decided != before, f"{schedule} was due for nothing"
             self._put(paper)
+        if self.is_set_back:
+            active = [each for each in self.papers.values() if each.planned.id not in self.paused]
+            assert not any(is_ahead(each.decided, self.now) for each in active), "it waits for it"
 
     def _put(self, paper):
         paused = paper.planned.id in self.paused
@@ -132,14 +137,25 @@ class World:
             longest = self.chance.choice((10 * MINUTE, 3 * HOUR, 2 * DAY, 20 * DAY))
             self.now += longest * self.chance.random()
         if jump:
-            self.now += self.chance.choice((-59.0, -HOUR, -DAY, -3 * DAY, HOUR, 5 * DAY))
-            self.is_set_back = True
+            self._set_clock()
         if pause:
             paper = self.papers[self.chance.choice(list(self.papers))]
             if paper.planned.id not in self.paused:
                 self.paused.add(paper.planned.id)
                 self._put(paper)
                 self._later(5 * DAY, paper.planned.id, "")
+
+    def _set_clock(self):
+        """It is set back, or ahead; when it is far ahead, it is set right after one look."""
+        by = self.chance.choice((-59.0, -HOUR, -DAY, -3 * DAY, HOUR, 5 * DAY, 60 * DAY))
+        if self.wrong:
+            by = -self.wrong
+        self.wrong = by if by > DAY else 0.0
+        self.now += by
+        self.is_set_back = True
+        if self.wrong:
+            self._look()
+            self._set_clock()
 
     def _resume(self, paper):
         """Nothing of what was due in the pause runs."""
