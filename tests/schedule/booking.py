@@ -30,9 +30,8 @@ def ids(prefix="r"):
 def pipeline(name="scrape", *schedules, **more):
     """A pipeline of a file, with its schedules; without any with one that is hourly."""
     schedules = schedules or (plan(id=name),)
-    return Deployed(
-        name, f"/flows/{name}.py", "main", "v1", schedules, **{"given": Given(), **more}
-    )
+    file = more.pop("file", f"/flows/{name}.py")
+    return Deployed(name, file, "main", "v1", schedules, **{"given": Given(), **more})
 
 
 def put(store, *pipelines, now=NOON):

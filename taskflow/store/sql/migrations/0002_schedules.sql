@@ -6,7 +6,7 @@ ALTER TABLE runs ADD COLUMN version TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;  -- so many of it at once; 0: none
 CREATE INDEX open_runs ON runs (state, pipeline, schedule, pid)
 WHERE state IN ('queued', 'running', 'paused', 'interrupted');
-CREATE INDEX free_runs ON runs (pipeline, state, backfill, schedule, ended)
+CREATE INDEX free_runs ON runs (pipeline, state, backfill, schedule, ended, pid, version)
 WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid = 0;
 CREATE INDEX runs_of_schedules ON runs (schedule, tick) WHERE schedule <> '';
 
