@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+import zoneinfo
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from taskflow.cli.exits import INTERNAL, guarded
-from taskflow.cli.history import SETTINGS, Command, json_option, the_store
+from taskflow.cli.history import SETTINGS, Command, json_option, local, the_store
 from taskflow.cli.tables import facts, size, write_lines
 from taskflow.progress.jsonl import as_json as in_json
+from taskflow.records import RunFilter
 from taskflow.store.health import examine
+from taskflow.store.owners import lives
 from taskflow.store.places import place_of
+from taskflow.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taskflow.store.health import Health
+
+#: A run that was created so far in the future tells of a clock that is, or was, wrong.
+_AHEAD_SECONDS: Final = 120.0
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -43,6 +51,8 @@ def _examined(*, as_json: bool) -> int:
         click.echo(in_json({**plain, "versions": dict(_versions())}))
     else:
         write_lines([[("store", "bold")], *facts(_told(health))])
+        if told := [] if health.complaints else [*_services()]:
+            write_lines([[("schedules", "bold")], *facts(told)])
         write_lines([[("versions", "bold")], *facts([*_versions(), ("sqlite", health.sqlite)])])
         write_lines([("! ", "bold yellow"), (text, "yellow")] for text in _warnings(health))
         write_lines([("✘ ", "bold red"), (text, "red")] for text in health.complaints)
@@ -78,9 +88,36 @@ def _warnings(health: Health) -> Iterator[str]:
             f"the store is on {health.file_system}, which machines share: use it from one machine "
             "only, or move it to a disk of this one: TASKFLOW_STORE=sqlite:////path/on/disk/"
         )
+    if not health.complaints:
+        yield from _clock_warnings()
     if count := len(health.leftovers):
         folders = "1 folder" if count == 1 else f"{count:,} folders"
         yield f"{folders} of runs that are not in the store; taskflow gc removes them"
+
+
+def _services() -> Iterator[tuple[str, str]]:
+    """What there is to say of folders of pipelines, if the store knows of any."""
+    store = the_store()
+    if not isinstance(store, SqliteStore):
+        return
+    served = {folder: owner for folder, owner in store.book.services() if lives(owner)}
+    for folder in store.book.folders():
+        files = store.book.files(folder)
+        bad = sum(bool(file.error) for file in files)
+        many = sum(not row.is_gone for row in store.book.schedules(folder))
+        yield folder, f"{len(files):,} files, {bad:,} of them bad, {many:,} schedules"
+        owner = served.get(folder)
+        yield "", f"process {owner.pid} looks after it" if owner else "nobody looks after it"
+
+
+def _clock_warnings() -> Iterator[str]:
+    """What is wrong with the clock, and with what is known of others."""
+    if not zoneinfo.available_timezones():
+        yield "there is no data of time zones: install the package tzdata"
+    latest = next(iter(the_store().runs(RunFilter(limit=1))), None)
+    if latest is not None and latest.created > time.time() + _AHEAD_SECONDS:
+        when = local(latest.created)
+        yield f"the clock is wrong, or was: the last run was created at {when}, which is to come"
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -148,6 +148,9 @@ def run_as_plain(run: RunRow) -> dict[str, Any]:
         "error": run.error,
         "result": run.result,
         "parent": run.parent or None,
+        "schedule": run.schedule or None,
+        "tick": iso(run.tick),
+        "version": run.version or None,
         "resumed": times_resumed(run),
         "owner": owner and {"pid": owner.pid, "host": owner.host, "since": iso(owner.since)},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from taskflow.progress.clean import one_line
 from taskflow.progress.jsonl import as_json as in_json
 from taskflow.schedule.coming import coming
 from taskflow.schedule.judging import judge
+from taskflow.store.owners import lives
 
 if TYPE_CHECKING:
     from taskflow.planned import PipelineRow, ScheduleRow, TickRow
@@ -123,12 +125,21 @@ def _listed(book: Book, folder: str, *, as_json: bool) -> int:
         head, *rest = error.splitlines()
         write_lines([[("✘ ", "bold red"), (f"{path}: {head}", "red")]])
         write_lines([[(f"    {line}", "dim")] for line in rest])
+    for each in unserved(book, folder):
+        said = f"nobody looks after {each}: taskflow serve {shlex.quote(each)}"
+        write_lines([[("! ", "bold yellow"), (said, "yellow")]])
     if not rows and not bad:
         where = f"{folder} has" if folder else "there are"
         raise NothingMatched(
             f"{where} no schedules that are known; taskflow serve DIR reads a folder"
         )
     return 0
+
+
+def unserved(book: Book, folder: str = "") -> list[str]:
+    """The folders of which files are known, and that no living service looks after."""
+    served = {each for each, owner in book.services() if lives(owner)}
+    return [each for each in ([folder] if folder else book.folders()) if each not in served]
 
 
 def _bad_files(book: Book, folder: str) -> dict[str, str]:

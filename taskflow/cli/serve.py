@@ -40,7 +40,12 @@ def _hook_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="N",
     help="Runs that go on at once, at most [one for each core].",
 )
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers of each run.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes of all runs together [two for each core].",
+)
 @click.option(
     "--grace",
     metavar="TIME",
@@ -93,6 +98,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     from taskflow.schedule.nursery import Nursery
     from taskflow.schedule.saying import json_lines, lines
     from taskflow.schedule.service import Service
+    from taskflow.store.owners import lives, me
     from taskflow.world import SystemClock
 
     place = os.path.abspath(folder)
@@ -101,14 +107,17 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     store = the_store()
     say = (json_lines if options["as_json"] else lines)(sys.stderr, time.time)
     nursery = Nursery(limit=options["import_limit"])
-    around = Around(store, place, nursery, say, SystemClock())
+    around = Around(store, place, nursery, say, SystemClock(), me(time.time()))
     hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
     most = options["runs"] or usual_most()
-    crew = Crew(around, hooks, most, options["workers"])
-    say("serving", place, store=store.url, runs=most)
+    workers = options["workers"] or 2 * usual_most()
+    crew = Crew(around, hooks, most, max(1, workers // most))
+    say("serving", place, store=store.url, runs=most, workers=workers)
+    store.book.serve(place, around.me, lives)
     try:
         Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
     finally:
         nursery.close()
+    store.book.leave(around.me)
     say("stopped", place)
     return 0

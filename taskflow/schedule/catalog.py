@@ -12,6 +12,8 @@ from taskflow.planned import FileRow
 from taskflow.records import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from taskflow.schedule.around import Around
     from taskflow.schedule.folder import Folder
     from taskflow.schedule.messages import Reading
@@ -53,13 +55,20 @@ class Catalog:
             self._book.remove_file(path)
             self._forget(path)
             self._say("gone", path)
-        for path in changes.added_or_changed:
+        self._read_all(changes.added_or_changed)
+        return bool(changes.gone)
+
+    def read_bad_files(self) -> None:
+        """Read anew what could not be read: what it lacks may have been installed since."""
+        self._read_all(row.path for row in self._book.files(self._folder.path) if row.error)
+
+    def _read_all(self, paths: Iterable[str]) -> None:
+        for path in paths:
             if not self._asked:
                 self._began = self._reported = self._clock.monotonic()
                 self._read = 0
             self._asked.add(path)
             self._nursery.ask(path, self._folder.path)
-        return bool(changes.gone)
 
     def take(self, reading: Reading) -> None:
         """Keep what reading a file gave."""

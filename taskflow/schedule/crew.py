@@ -7,7 +7,6 @@ import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.schedule.orders import NOT_BEGUN, RunOrder
-from taskflow.store.owners import me
 
 if TYPE_CHECKING:
     from taskflow.records import Owner
@@ -38,7 +37,7 @@ class Crew:
         self._most, self._workers = most, workers
         self._hands: dict[str, _Hand] = {}
         self._tries: dict[str, int] = {}
-        self._owner = me(self._clock.now())
+        self._owner = around.me
 
     def __len__(self) -> int:
         return len(self._hands)

@@ -16,7 +16,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.errors import ExecutorError, StoreError
+from taskflow.errors import DefinitionError, ExecutorError, StoreError
 from taskflow.launch import new_run_id
 from taskflow.schedule.agenda import Agenda
 from taskflow.schedule.judging import PROMPT_SECONDS, judge
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-    from taskflow.planned import ScheduleRow, TickRow
+    from taskflow.planned import ScheduleRow, Standing, TickRow, Verdict
     from taskflow.schedule.around import Around
     from taskflow.schedule.catalog import Catalog
     from taskflow.schedule.crew import Crew
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 1.0
 #: Processes are asked again for what hangs so often; seconds.
 STUCK_SECONDS: Final = 30.0
+#: So many schedules are judged in one transaction: runs want to write, too.
+AT_ONCE: Final = 500
 
 
 class Service:
@@ -49,6 +51,7 @@ class Service:
         self._seen = -1
         self._looked = self._unstuck = -LOOK_SECONDS
         self._has_stopped_runs = False
+        self._is_to_reload = False
         #: Since when it drains, on the monotonic clock; None while it serves.
         self.stopping: float | None = None
 
@@ -84,6 +87,9 @@ class Service:
             return
         self._looked = now
         self._catalog.look()
+        if self._is_to_reload:
+            self._is_to_reload = False
+            self._catalog.read_bad_files()
         seen = self._book.changes()
         if seen != self._seen:
             self._seen = seen
@@ -95,21 +101,31 @@ class Service:
 
     def _plan(self, rows: Sequence[ScheduleRow]) -> None:
         for row in rows:
-            if row.state == "active":
+            try:
                 self._agenda.put(row)
-            else:
+            except DefinitionError as error:  # its zone is no longer known here, say
                 self._agenda.remove(row.planned.id)
+                self._say("trouble", row.planned.id, error=str(error))
 
     def _decide(self) -> None:
         """Decide what became due since the last time."""
         now = self._clock.now()
         due = self._agenda.due(now)
         rows: list[TickRow] = []
-        if due:
-            rows = self._book.decide(due, lambda each: judge(each, now), new_run_id, now)
-            self._plan(self._book.standing(due))
+        for some in (due[n : n + AT_ONCE] for n in range(0, len(due), AT_ONCE)):
+            rows += self._book.decide(some, lambda each: self._judged(each, now), new_run_id, now)
+            # As they stand in the store: another service may have been there before.
+            self._plan(self._book.standing(some))
         rows += self._book.follow(new_run_id, now)
         self._note(rows, now)
+
+    def _judged(self, standing: Standing, now: float) -> tuple[float, list[Verdict]]:
+        """What becomes of the ticks of a schedule; one that cannot be judged holds up no other."""
+        try:
+            return judge(standing, now)
+        except DefinitionError as error:
+            self._say("trouble", standing.planned.id, error=str(error))
+            return standing.decided, []
 
     def _note(self, rows: Sequence[TickRow], now: float) -> None:
         for row in rows:
@@ -169,7 +185,8 @@ class Service:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            self._looked = -LOOK_SECONDS
+            self._looked = -math.inf
+            self._is_to_reload = True
         elif self.stopping is None:
             self.stopping = self._clock.monotonic()
             self._say("draining", f"{len(self._crew)} runs")

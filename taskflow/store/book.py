@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.errors import StoreError
 from taskflow.planned import FileRow
-from taskflow.records import Source
+from taskflow.records import Owner, Source
 from taskflow.store.codec import readable, storable, to_json
 from taskflow.store.deciding import Deciding, fresh
 from taskflow.store.picking import choose, pick
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from taskflow.planned import Deployed, Given, PipelineRow, ScheduleRow, TickRow
-    from taskflow.records import Owner
     from taskflow.store.deciding import Judge
     from taskflow.store.picking import Lives, Picked
     from taskflow.store.plans import Row
@@ -111,6 +110,27 @@ class Book:
             module: Source(readable(path), text, bool(is_package))
             for module, path, text, is_package in self._read("version_sources", (version,))
         }
+
+    # --- services ---
+
+    def serve(self, folder: str, owner: Owner, lives: Callable[[Owner], bool]) -> None:
+        """Note that a process looks after a folder; those that are gone are forgotten."""
+        gone = [each for _, each in self.services() if not lives(each)]
+
+        def work(connection: sqlite3.Connection) -> None:
+            sql = statements()
+            connection.executemany(sql["remove_service"], [each[:4] for each in (*gone, owner)])
+            connection.execute(sql["add_service"], (storable(folder), *owner))
+
+        self._do(work)
+
+    def leave(self, owner: Owner) -> None:
+        """A process looks after no folder any more."""
+        self._do(lambda connection: connection.execute(statements()["remove_service"], owner[:4]))
+
+    def services(self) -> list[tuple[str, Owner]]:
+        """The folders that processes look, or looked, after."""
+        return [(readable(folder), Owner(*owner)) for folder, *owner in self._read("services", ())]
 
     # --- schedules ---
 

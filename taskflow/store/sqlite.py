@@ -91,14 +91,17 @@ class SqliteStore(History):
         return ledger
 
     def request(self, run_id: str, what: str) -> bool:
-        """Ask the owner of a run for something."""
+        """Ask the owner of a run for something; one that waits for a service is cancelled."""
 
         def work(connection: sqlite3.Connection) -> bool:
             found = _owner(connection, run_id)
-            if found is None or not self._is_driven(run_id, found[1]):
+            if found is None:
                 return False
-            connection.execute(statements()["add_request"], (found[0], what))
-            return True
+            if self._is_driven(run_id, found[1]):
+                connection.execute(statements()["add_request"], (found[0], what))
+                return True
+            values = time.time(), found[0]
+            return connection.execute(statements()["cancel_waiting"], values).rowcount > 0
 
         asked: bool = self.writer.do(work)
         return asked

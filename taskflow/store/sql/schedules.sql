@@ -206,3 +206,16 @@ WHERE version NOT IN (SELECT version FROM pipelines)
 -- name: end_unstarted
 UPDATE runs SET state = 'failed', ended = ?, error = ?, pid = 0
 WHERE id = ? AND epoch = ? AND state = 'queued';
+
+-- name: cancel_waiting
+UPDATE runs SET state = 'cancelled', ended = ?, why = 'cancel', pid = 0, epoch = epoch + 1
+WHERE number = ? AND state IN ('queued', 'paused', 'interrupted') AND version <> '';
+
+-- name: add_service
+INSERT INTO services (folder, pid, pid_started, boot, host, since) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: remove_service
+DELETE FROM services WHERE pid = ? AND pid_started = ? AND boot = ? AND host = ?;
+
+-- name: services
+SELECT folder, pid, pid_started, boot, host, since FROM services ORDER BY since;

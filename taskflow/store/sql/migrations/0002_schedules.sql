@@ -82,3 +82,13 @@ CREATE TABLE successes (
     run TEXT NOT NULL,                 -- id
     UNIQUE (schedule, run)
 );
+
+-- Which processes look after which folder.
+CREATE TABLE services (
+    folder TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    pid_started INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    host TEXT NOT NULL,
+    since REAL NOT NULL
+);
