@@ -15,7 +15,7 @@ from taskflow.cli.schedules import named
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import write_lines
 from taskflow.launch import new_run_id
-from taskflow.schedule.coming import before, between
+from taskflow.schedule.coming import LITTLE, between, up_to
 
 if TYPE_CHECKING:
     from taskflow.planned import Planned, TickRow
@@ -105,8 +105,8 @@ def _filled(name: str, span: tuple[str, str], only: str, concurrency: int, *, dr
 def _ticks(planned: Planned, first: float, last: float, known: dict[float, TickRow]) -> list[Tick]:
     """The ticks of a span, with what became of them."""
     found: list[Tick] = []
-    previous = before(planned, first)
-    for instant in between(planned, first, last):
+    previous = up_to(planned, first - LITTLE)
+    for instant in between(planned, first - LITTLE, last):
         if len(found) >= MOST:
             raise click.UsageError(f"these are more than {MOST:,} ticks: ask for a shorter time")
         row = known.get(instant)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from taskflow.planned import Planned
 
-#: Ticks are never so near to each other.
-_LITTLE: Final = 0.001
+#: Less than there is between two ticks, in seconds.
+LITTLE: Final = 0.001
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,17 +24,19 @@ def after(planned: Planned, moment: float) -> float | None:
     return None if tick is None or (planned.end is not None and tick > planned.end) else tick
 
 
-def before(planned: Planned, moment: float) -> float | None:
-    """The last tick before a moment; None if there was none."""
-    latest = moment - _LITTLE if planned.end is None else min(moment - _LITTLE, planned.end)
+def up_to(planned: Planned, moment: float) -> float | None:
+    """The last tick that is not after a moment; None if there was none."""
+    latest = moment if planned.end is None else min(moment, planned.end)
     found = previous_tick(planned.cron, planned.zone, _as_datetime(latest), start=_start(planned))
     return None if found is None else found.timestamp()
 
 
 def between(planned: Planned, first: float, last: float) -> Iterator[float]:
-    """The ticks from one moment to another, both included."""
-    last = last if planned.end is None else min(last, planned.end)
-    span = _as_datetime(first - _LITTLE), _as_datetime(last)
+    """The ticks after one moment, and up to another."""
+    span = (
+        _as_datetime(first),
+        _as_datetime(last if planned.end is None else min(last, planned.end)),
+    )
     for found in ticks(planned.cron, planned.zone, *span, start=_start(planned)):
         yield found.timestamp()
 
@@ -54,5 +56,5 @@ def _start(planned: Planned) -> datetime | None:
 
 
 def _as_datetime(seconds: float) -> datetime:
-    # Not `fromtimestamp`, which rounds.
+    # Not `fromtimestamp`: that rounds half a microsecond to even.
     return _EPOCH + timedelta(seconds=seconds)

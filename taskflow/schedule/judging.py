@@ -22,16 +22,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from taskflow.cron import next_tick, previous_tick, ticks
 from taskflow.planned import PAUSED, Verdict
 from taskflow.progress.words import duration
+from taskflow.schedule.coming import LITTLE, after, between, up_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from taskflow.planned import Planned, Standing
 
 #: With `catchup="none"`, a tick that is later than this is one that nobody was there for; seconds.
@@ -44,7 +41,6 @@ MOST_APART: Final = 100
 MOST_COUNTED: Final = 10_000
 #: A clock that goes back by less was set right; ticks are not judged anew for that. Seconds.
 BACK_SECONDS: Final = 60.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge(standing: Standing, now: float) -> tuple[float, list[Verdict]]:
@@ -72,7 +68,7 @@ def wakes_at(planned: Planned, decided: float) -> float | None:
     """When the next tick of a schedule is to be judged; None if there is none to come."""
     if not planned.cron:
         return None
-    tick = _next(planned, decided)
+    tick = after(planned, decided)
     return None if tick is None else tick + _spread(planned, tick)
 
 
@@ -81,39 +77,38 @@ def wakes_at(planned: Planned, decided: float) -> float | None:
 
 def _due(planned: Planned, decided: float, now: float) -> list[float]:
     """The ticks that are due and may run: the last one, or the last ones."""
-    until = now if planned.end is None else min(now, planned.end)
-    last = _previous(planned, until)
+    last = up_to(planned, now)
     if last is not None and last + _spread(planned, last) > now:
-        last = _previous(planned, last - 0.001)
+        last = up_to(planned, last - LITTLE)
     if last is None or last <= decided:
         return []
     if planned.catchup != "all":
         return [last]
     found = [last]
     while len(found) < MOST_CAUGHT_UP:
-        before = _previous(planned, found[-1] - 0.001)
+        before = up_to(planned, found[-1] - LITTLE)
         if before is None or before <= decided:
             break
         found.append(before)
     return found[::-1]
 
 
-def _skipped(standing: Standing, after: float, before: float, why: str) -> list[Verdict]:
+def _skipped(standing: Standing, low: float, high: float, why: str) -> list[Verdict]:
     """The ticks between two moments, both left out, as skipped; not those that have a run."""
-    inside = [each for each in standing.taken if after < each < before]
-    edges = [after, *inside, before]
+    inside = [each for each in standing.taken if low < each < high]
+    edges = [low, *inside, high]
     stretches = [_stretch(standing.planned, *each, why) for each in itertools.pairwise(edges)]
     return list(itertools.chain.from_iterable(stretches))
 
 
-def _stretch(planned: Planned, after: float, before: float, why: str) -> list[Verdict]:
+def _stretch(planned: Planned, low: float, high: float, why: str) -> list[Verdict]:
     """The ticks between two moments, both left out, as skipped: a few apart, many in one."""
-    every = _between(planned, after, before - 0.001)
+    every = between(planned, low, high - LITTLE)
     first = list(itertools.islice(every, MOST_APART))
     rest = list(itertools.islice(every, MOST_COUNTED))
     if not rest:
         return [Verdict(each, runs=False, why=why) for each in first]
-    last = _previous(planned, before - 0.001) or rest[-1]
+    last = up_to(planned, high - LITTLE) or rest[-1]
     many = len(first) + len(rest) if len(rest) < MOST_COUNTED else 0
     return [Verdict(first[0], runs=False, why=why, until=last, ticks=many)]
 
@@ -123,7 +118,7 @@ def _cut_short(standing: Standing, now: float) -> list[Verdict]:
     if standing.spanning is None:
         return []
     first, why = standing.spanning
-    return _skipped(standing, first - 0.001, now + 0.001, why)
+    return _skipped(standing, first - LITTLE, now + LITTLE, why)
 
 
 # --- what becomes of them ------------------------------------------------------------------
@@ -133,7 +128,7 @@ def _verdicts(standing: Standing, due: list[float], now: float) -> list[Verdict]
     """What becomes of all ticks up to the last one that is due."""
     decided, latest = standing.decided, due[-1]
     if standing.is_paused:
-        return _skipped(standing, decided, latest + 0.001, PAUSED)
+        return _skipped(standing, decided, latest + LITTLE, PAUSED)
     if standing.planned.catchup == "all":
         return _all_of(standing, due, now)
     why = "a later one was due before anybody was there"
@@ -159,7 +154,7 @@ def _overlapping(standing: Standing, tick: float) -> Verdict:
     """What becomes of a tick that is to run, as to runs of earlier ones."""
     if standing.refusal:
         return Verdict(tick, runs=False, why=standing.refusal)
-    before = _previous(standing.planned, tick - 0.001)
+    before = up_to(standing.planned, tick - LITTLE)
     return Verdict(tick, runs=True, previous=before, cancels=standing.cancels)
 
 
@@ -170,7 +165,7 @@ def _all_of(standing: Standing, due: list[float], now: float) -> list[Verdict]:
     found = _skipped(standing, standing.decided, due[0], why)
     if len(due) == 1:
         return [*found, _last_of(standing, due[0], now)]
-    before = _previous(planned, due[0] - 0.001)
+    before = up_to(planned, due[0] - LITTLE)
     for tick in due:
         verdict = _last_of(standing._replace(open=()), tick, now)
         found.append(verdict._replace(previous=before) if verdict.runs else verdict)
@@ -178,52 +173,12 @@ def _all_of(standing: Standing, due: list[float], now: float) -> list[Verdict]:
     return found
 
 
-# --- ticks in seconds ----------------------------------------------------------------------
-
-
 def _spread(planned: Planned, tick: float) -> float:
     """By how much a tick is put off, so that not all begin at once: always the same, for one."""
     if not planned.jitter:
         return 0.0
-    after = _next(planned, tick)
-    room = planned.jitter if after is None else min(planned.jitter, after - tick)
+    following = after(planned, tick)
+    room = planned.jitter if following is None else min(planned.jitter, following - tick)
     digest = hashlib.blake2b(f"{planned.id}\0{tick!r}".encode("utf-8", "surrogatepass")).digest()
     # Two bytes: a share nearer to 1 would be rounded up to the next tick.
     return room * (int.from_bytes(digest[:2]) / 2**16)
-
-
-def _next(planned: Planned, after: float) -> float | None:
-    moment = next_tick(planned.cron, planned.zone, _moment(after), start=_start(planned))
-    tick = None if moment is None else moment.timestamp()
-    return None if tick is None or (planned.end is not None and tick > planned.end) else tick
-
-
-def _previous(planned: Planned, before: float) -> float | None:
-    moment = previous_tick(planned.cron, planned.zone, _moment(before), start=_start(planned))
-    return None if moment is None else moment.timestamp()
-
-
-def _between(planned: Planned, after: float, until: float) -> Iterator[float]:
-    span = _moment(after), _moment(until)
-    for moment in ticks(planned.cron, planned.zone, *span, start=_start(planned)):
-        yield moment.timestamp()
-
-
-def _start(planned: Planned) -> datetime | None:
-    return None if planned.start is None else _moment(planned.start)
-
-
-def _moment(seconds: float) -> datetime:
-    # Not `fromtimestamp`: that rounds half a microsecond to even.
-    return _EPOCH + timedelta(seconds=seconds)
-
-
-def previews(planned: Planned, after: float, count: int) -> Sequence[float]:
-    """The next ticks of a schedule, `count` at most."""
-    found: list[float] = []
-    while len(found) < count:
-        tick = _next(planned, found[-1] if found else after)
-        if tick is None:
-            break
-        found.append(tick)
-    return found

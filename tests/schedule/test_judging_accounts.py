@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from looking import DAY, HOUR, MINUTE, SECOND, YEAR, Paper, at, plan, ticks_of
 
 from taskflow.planned import CATCHUPS, OVERLAPS, Standing
-from taskflow.schedule.judging import judge, previews, wakes_at
+from taskflow.schedule.coming import coming
+from taskflow.schedule.judging import judge, wakes_at
 
 # How often, and how far one may look ahead without counting for minutes.
 CRONS = {
@@ -101,8 +102,8 @@ def test_jitter_changes_neither_which_ticks_there_are_nor_their_order(drawn):
     """Each tick waits for less than the jitter, and never until the next one."""
     planned, _ = drawn
     plain = planned._replace(jitter=0.0)
-    every = previews(plain, AUTUMN, 30)
-    assert previews(planned, AUTUMN, 30) == every
+    every = coming(plain, AUTUMN, 30)
+    assert coming(planned, AUTUMN, 30) == every
     assert ticks_of(planned, AUTUMN, every[-1] if every else AUTUMN) == every
     for tick, after in pairwise(every):
         wakes = wakes_at(planned, tick - 0.001)

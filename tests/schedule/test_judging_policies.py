@@ -6,7 +6,8 @@ import pytest
 from looking import DAY, HOUR, MINUTE, Paper, at, plan, shown
 
 from taskflow.planned import OVERLAPS, Standing
-from taskflow.schedule.judging import MOST_CAUGHT_UP, judge, previews, wakes_at
+from taskflow.schedule.coming import coming
+from taskflow.schedule.judging import MOST_CAUGHT_UP, judge, wakes_at
 
 NOON = at("2026-03-02T12:00")
 LATER = "a later one was due before anybody was there"
@@ -153,7 +154,7 @@ def test_nothing_is_due_before_the_start_or_after_the_end():
     paper.check()
     assert paper.look(NOON + 9 * DAY) == []
     assert wakes_at(planned, paper.decided) is None
-    assert previews(planned, NOON - DAY, 9) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    assert coming(planned, NOON - DAY, 9) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
 
 
 def test_a_schedule_that_only_follows_others_has_no_ticks():
