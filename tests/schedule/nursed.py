@@ -50,11 +50,11 @@ class Pipe:
         self.path = str(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
-    def next(self):
+    def next(self, most=100):
         """What is written to it; nothing when no process has it open any more."""
         ready, _, _ = select.select([self._fd], [], [], 60)
         assert ready, "nothing was written, and nobody has ended"
-        return os.read(self._fd, 100)
+        return os.read(self._fd, most)
 
     def close(self):
         os.close(self._fd)
