@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +70,7 @@ def test_every_option_in_the_readme_exists() -> None:
     """Commands have the options that the README gives them; what follows a file is its own."""
     checked = set()
     for command, words in re.findall(r"^\$ taskflow (\w+)([^#\n]*)", README, re.MULTILINE):
-        own = re.split(r"\S+\.py|FILE", words)[0]
+        own = re.split(r"\S+\.py|FILE|NAME", words)[0]
         named = set(re.findall(r"(?<= )--?[a-z][a-z-]*", own))
         module = importlib.import_module(f"taskflow.cli.{command}")
         known = {name for option in getattr(module, command).params for name in option.opts}
@@ -83,3 +85,41 @@ def test_every_taskflow_name_in_the_readme_exists() -> None:
     assert named
     for name in named - set(taskflow.__all__):
         assert importlib.util.find_spec(f"taskflow.{name}"), name
+
+
+def test_the_schedules_in_the_readme_are_schedules() -> None:
+    """The page shows a pipeline with three; each says when it runs."""
+    shown = next(block for block in blocks("python") if "on_success_of" in block)
+    found: dict[str, Any] = {}
+    exec(shown, found)
+    options = found["report"].chosen
+    assert [each.name for each in options.schedules()] == ["morning", "often", "after"]
+
+
+@pytest.mark.ring_programs
+def test_a_folder_becomes_a_service_in_five_lines(tmp_path: Path) -> None:
+    """The lines of the README, one after another, in a folder of their own."""
+    console = next(block for block in blocks("console") if "taskflow serve pipelines/  " in block)
+    lines = [line[2:].partition("#")[0].strip() for line in console.splitlines()]
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "TASKFLOW_STORE": f"sqlite:///{tmp_path}/kept/"
+    }  # fmt: skip
+
+    def shell(line: str, **more: Any) -> subprocess.Popen[str]:
+        line = line.replace("taskflow ", f"exec {sys.executable} -m taskflow ", 1)
+        return subprocess.Popen(
+            line, shell=True, cwd=tmp_path, env=environment, text=True, **more
+        )  # fmt: skip
+
+    assert shell(lines[0]).wait() == 0
+    with shell(lines[1], stderr=subprocess.PIPE) as service:
+        assert service.stderr is not None
+        while "loaded" not in service.stderr.readline():
+            continue
+        for line in lines[2:]:
+            with shell(line, stdout=subprocess.PIPE) as asked:
+                assert "hourly" in asked.communicate()[0] or "history" in line
+            assert asked.returncode == 0, line
+        service.terminate()
+        assert service.wait() == 0

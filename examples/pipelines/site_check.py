@@ -20,9 +20,9 @@ def report(status: int, words: list[str]) -> str:
     return f"{at:%H:%M:%S} status {status}, {words[0].strip()} words"
 
 
-@pipeline(schedule="*/10 * * * * *", overlap="skip", timeout="1m")
-def site_check(site: str = SITE) -> str:
-    """Fetch the first page, and count its words."""
-    page = http.get(f"{site}/")
-    words = shell('printf %s "$1" | wc -w', page.text)
-    return report(page.status, words.lines)
+@pipeline(schedule="*/10 * * * * *", timezone="UTC", overlap="skip", timeout="1m")
+def site_check(site: str = SITE, page: str = "/tides.html") -> str:
+    """Fetch a page, and count its words."""
+    found = http.get(f"{site}{page}")
+    words = shell('printf %s "$1" | wc -w', found.text)
+    return report(found.status, words.lines)
