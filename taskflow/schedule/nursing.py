@@ -44,12 +44,19 @@ _PIECES: Final = 64
 _BACKLOG: Final = 1 << 25
 
 
-#: What is imported only where it is needed, and is needed in each child.
+#: What is imported only where it is needed, and is needed in each child: a run is to begin at once.
 _NEEDED: Final = (
+    "loky.process_executor",
+    "taskflow.authoring.fingerprint",
     "taskflow.authoring.parameters",
     "taskflow.cron.hashed",
     "taskflow.cron.hints",
     "taskflow.cron.words",
+    "taskflow.executors.processes",
+    "taskflow.keeper",
+    "taskflow.progress.choose",
+    "taskflow.schedule.running",
+    "taskflow.store.sqlite",
 )
 
 
