@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Cases of the long search; for a night, set TASKFLOW_LONG_SEARCH=1000000.
-LONG = int(os.environ.get("TASKFLOW_LONG_SEARCH", "300"))
+LONG = int(os.environ.get("TASKFLOW_LONG_SEARCH", "150"))
 
 
 SIMULATED = settings(

@@ -12,7 +12,7 @@ from simulations import check_balance, check_states, check_untaken
 from strategies import Step, recipes
 
 #: Runs of the long search; for a night, set TASKFLOW_LONG_SEARCH=1000000.
-LONG = int(os.environ.get("TASKFLOW_LONG_SEARCH", "300"))
+LONG = int(os.environ.get("TASKFLOW_LONG_SEARCH", "150"))
 
 SIMULATED = settings(
     max_examples=40,
