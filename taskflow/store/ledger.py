@@ -116,12 +116,15 @@ class SqliteLedger:
         # Before the end: after it, another process may take the run on and write new files.
         self._clean()
         reach("files cleaned")
-        texts = [storable(more.get(name, "")) for name in ("why", "error", "result")]
+        texts = {name: storable(more.get(name, "")) for name in ("why", "error", "result")}
         ended = self._began + seconds if self._began else time.time()
 
         def work(connection: sqlite3.Connection) -> None:
             sql = statements()
-            row = (state, ended, seconds, to_json(dict(counts)), *texts, self.number)
+            row = {
+                "state": state, "ended": ended, "seconds": seconds,
+                "counts": to_json(dict(counts)), "number": self.number, **texts,
+            }  # fmt: skip
             connection.execute(sql["end_run"], row)
             if state == "succeeded":
                 connection.execute(sql["note_success"], (self.number,))

@@ -25,10 +25,11 @@ UPDATE runs SET pid = 0 WHERE number = ? AND epoch = ?;
 -- name: end_run
 UPDATE runs
 SET state = CASE  -- a service goes on later with a run of its own that a signal has ended
-        WHEN version <> '' AND ?5 = 'interrupt' THEN 'interrupted' ELSE ?1
+        WHEN version <> '' AND :why = 'interrupt' THEN 'interrupted' ELSE :state
     END,
-    ended = ?2, seconds = ?3, counts = ?4, why = ?5, error = ?6, result = ?7, stalled = 0, pid = 0
-WHERE number = ?8;
+    ended = :ended, seconds = :seconds, counts = :counts, why = :why, error = :error,
+    result = :result, stalled = 0, pid = 0
+WHERE number = :number;
 
 -- name: forget_workers
 DELETE FROM workers WHERE run = ?;
