@@ -153,7 +153,7 @@ def _row(row: ScheduleRow, last: TickRow | None) -> list[Line]:
     coming = _coming(row, 1)
     return [
         [(planned.id, "bold")],
-        [(one_line(planned.words, _SHOWN), "")],
+        [(one_line(planned.words.replace(f" ({planned.zone})", ""), _SHOWN), "")],
         [(planned.zone if planned.cron else "", "")],
         [(row.state, "yellow" if row.state == "paused" else "")],
         ran,
