@@ -15,11 +15,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import Final
 
 from taskflow.errors import ExecutorError
 from taskflow.executors.deaths import how_it_ended, last_words
+from taskflow.schedule.folder import digest_of
 from taskflow.schedule.messages import (
     ChildSaid,
     Ended,
@@ -45,22 +47,29 @@ _PROGRAM: Final = (
 _CHUNK: Final = 1 << 16
 #: Seconds that it has to end when the service hangs up.
 _GRACE: Final = 5.0
+#: A file that was read alone when its nursery died, so often, is to blame for it.
+_DEATHS: Final = 2
 
 
 class Nursery:
     """Reads files of pipelines, and starts runs: each in a process of its own."""
 
     def __init__(self, *, at_once: int = 2, limit: float = 60.0, runner: str = RUNNER) -> None:
-        self._options = [str(at_once), str(limit), runner]
+        self._at_once, self._reads_at_once = at_once, at_once
+        self._options = [str(limit), runner]
+        #: By file, how many nurseries died while they read it and no other.
+        self._deaths: Counter[str] = Counter()
+        self._given_up: list[Reading] = []
         self._start()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        options = [str(self._reads_at_once), *self._options]
         with theirs:
             fd = theirs.fileno()
             self._process = subprocess.Popen(
                 # -P: what lies in the working directory is not to stand for a module of ours.
-                [sys.executable, "-P", "-c", _PROGRAM, _HOME, str(fd), *self._options],
+                [sys.executable, "-P", "-c", _PROGRAM, _HOME, str(fd), *options],
                 pass_fds=[fd],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the service
@@ -70,12 +79,31 @@ class Nursery:
         self._asked: dict[str, str] = {}
 
     def start_anew(self) -> None:
-        """Take the place of one that is gone, and read what it has not told of."""
+        """Take the place of one that is gone, and read what it has not told of.
+
+        One after another: should it be a file that ends its nursery, it is known which, and given
+        up. The others are not to wait for it for ever.
+        """
         asked = self._asked
+        if asked and self._reads_at_once == 1:
+            self._blame(next(iter(asked)))
         self.close()
+        self._reads_at_once = 1 if asked else self._at_once
         self._start()
         for path, folder in asked.items():
             self.ask(path, folder)
+
+    def _blame(self, path: str) -> None:
+        """A nursery died while it read this file alone."""
+        self._deaths[path] += 1
+        if self._deaths[path] < _DEATHS:
+            return
+        del self._deaths[path], self._asked[path]
+        error = (
+            f"{path}: the process that reads files died each time it read this one; does it send "
+            "signals to its parent (os.getppid) while it is imported?"
+        )
+        self._given_up.append(Reading(path, parts={path: digest_of(path)}, error=error))
 
     @property
     def waiting(self) -> list[str]:
@@ -108,7 +136,8 @@ class Nursery:
         Raises:
             ExecutorError: the nursery is gone, so what was `waiting` never comes. Runs go on.
         """
-        found: list[Reading | Ended] = []
+        found: list[Reading | Ended] = [*self._given_up]
+        self._given_up.clear()
         while data := self._arrived():
             found += [self._told(decode(frame)) for frame in self._frames.feed(data)]
         if data == b"" and not found:
@@ -143,6 +172,7 @@ class Nursery:
             return message
         assert isinstance(message, ChildSaid)  # it says nothing else
         self._asked.pop(message.file, None)
+        self._deaths.pop(message.file, None)
         return reading_of(message)
 
     def _death(self) -> str:
@@ -164,6 +194,8 @@ def reading_of(said: ChildSaid) -> Reading:
     error = f"{said.file}: {how}" if how else found.error
     if how:
         found = Reading(said.file, found.digest, parts=found.parts)
+    if not found.parts:  # it is read again when it has changed
+        found = found._replace(parts={said.file: digest_of(said.file)})
     tail = last_words(said.tail.decode("utf-8", "replace")).strip() if error else ""
     if tail:
         error += f"\nwhat it wrote last:\n{tail}"

@@ -10,6 +10,7 @@ import pytest
 from nursed import Nursed
 
 from taskflow.errors import ExecutorError
+from taskflow.schedule.folder import Folder
 from taskflow.schedule.messages import Ended
 
 RUNNING = """\
@@ -39,6 +40,13 @@ def main(payload):
 """
 
 
+GOOD = """\
+from taskflow import pipeline
+
+@pipeline
+def good():
+    pass
+"""
 #: A file that opens a pipe, and hangs.
 HELD = """\
 pipe = open({!r}, "wb", 0)
@@ -127,6 +135,28 @@ def test_children_that_read_end_with_a_nursery_that_is_killed(hurried, pipe):
     with pytest.raises(ExecutorError, match="SIGKILL"):
         hurried.received()
     assert hurried.nursery.waiting == [file]
+
+
+def test_a_file_that_kills_its_nursery_again_and_again_is_given_up(hurried):
+    """The files that wait with it are read; it is read again once it has changed."""
+    bad = hurried.write("a.py", "import os\nos.kill(os.getppid(), 9)\n")
+    good = [hurried.write(f"{each}.py", GOOD.replace("good", each)) for each in "bcd"]
+    for path in (bad, *good):
+        hurried.nursery.ask(path)
+    found = {}
+    while hurried.nursery.waiting or bad not in found:
+        try:
+            found.update((reading.file, reading) for reading in hurried.received())
+        except ExecutorError:
+            hurried.nursery.start_anew()
+    assert {found[path].error for path in good} == {""}
+    assert "died each time" in found[bad].error
+    folder = Folder(str(hurried.folder))
+    for path, reading in found.items():
+        folder.knows(path, reading.parts)
+    assert folder.look().added_or_changed == []
+    hurried.write("a.py", GOOD)
+    assert folder.look().added_or_changed == [bad]
 
 
 @pytest.mark.parametrize(
