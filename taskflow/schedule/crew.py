@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from taskflow.schedule.orders import NOT_BEGUN, RunOrder
 
 if TYPE_CHECKING:
-    from taskflow.records import Owner
+    from taskflow.records import Owner, RunRow
     from taskflow.schedule.around import Around
     from taskflow.schedule.hooks import Hooks
     from taskflow.schedule.messages import Ended
@@ -74,7 +74,7 @@ class Crew:
             return
         run = self._store.find(ended.ident)
         if run.state == "queued":
-            self._not_begun(hand.picked, ended)
+            self._not_begun(hand.picked, run, ended)
             return
         self._tries.pop(run.id, None)
         why = run.error or run.why or ended.how
@@ -85,8 +85,8 @@ class Crew:
         self._say(run.state, run.pipeline, run=run.id, seconds=seconds, error=why)
         self._hooks.of_run(run)
 
-    def _not_begun(self, picked: Picked, ended: Ended) -> None:
-        """Its process died before it had the run: another one tries, but not for ever."""
+    def _not_begun(self, picked: Picked, run: RunRow, ended: Ended) -> None:
+        """Its process died before the run had begun: another one tries, but not for ever."""
         tries = self._tries[picked.run_id] = self._tries.get(picked.run_id, 0) + 1
         how = ended.how or f"exit code {ended.status}"
         if tries < START_TRIES:
@@ -94,7 +94,9 @@ class Crew:
             return
         del self._tries[picked.run_id]
         why = f"its process died {tries} times before the run had begun; the last time: {how}"
-        if self._store.book.end_unstarted(picked.run_id, picked.epoch, why, self._clock.now()):
+        # It may have taken the run over, with an epoch of its own; it is gone, so nobody else has.
+        epoch = picked.epoch if run.owner is not None else run.epoch
+        if self._store.book.end_unstarted(picked.run_id, epoch, why, self._clock.now()):
             self._say("failed", picked.pipeline, run=picked.run_id, error=why)
             self._hooks.of_run(self._store.find(picked.run_id))
 

@@ -254,3 +254,26 @@ def test_schedules_are_listed_paused_and_filled(place):
         wrong = place.taskflow("schedules", "pause", "nightli")
         assert (wrong.returncode, "nightly" in wrong.stderr) == (5, True)
         service.stop()
+
+
+def test_a_run_whose_body_ends_its_process_is_not_begun_for_ever(place):
+    """It is read well, and dies wherever it is to run: it has failed, after a few times."""
+    place.write(
+        "leaves.py",
+        """
+        import sys
+
+        @pipeline
+        def leaves() -> None:
+            if not sys.argv[0].endswith("leaves.py"):
+                os._exit(7)
+        """,
+    )
+    with place.serve() as service:
+        service.until("loaded", "leaves")
+        waited = place.taskflow("submit", "--wait", "leaves")
+        assert waited.returncode == 1
+        assert "died 3 times before the run had begun; the last time: exit code 7" in waited.stdout
+        service.until("failed", "leaves")
+        assert len(service.of("run", "leaves")) == 3
+        assert service.stop() == 0
