@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from taskflow.schedule.hooks import HOOK_SECONDS
 from taskflow.schedule.orders import NOT_BEGUN, RunOrder
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 START_TRIES: Final = 3
 #: A process has so long to import the code of its run; seconds.
 START_SECONDS: Final = 300.0
+#: States of a run that has ended for good.
+_OVER: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
 
 class _Hand(NamedTuple):
@@ -105,11 +108,21 @@ class Crew:
         self._hands.clear()
 
     def end_stuck(self) -> None:
-        """Kill processes whose runs have not begun for too long: their imports hang."""
-        late = self._clock.monotonic() - START_SECONDS
+        """Kill processes that hang: before their runs have begun, or after these have ended."""
+        late = self._clock.monotonic() - min(START_SECONDS, HOOK_SECONDS)
         for run_id, hand in self._hands.items():
-            if hand.since < late and self._store.find(run_id).state == "queued":
+            if hand.since < late and self._is_stuck(self._store.find(run_id), hand):
                 self._nursery.stop_run(run_id, signal.SIGKILL)
+
+    def _is_stuck(self, run: RunRow, hand: _Hand) -> bool:
+        """Whether the imports of a run hang, or its hook, or a thread that it has left."""
+        if run.state == "queued":
+            return hand.since < self._clock.monotonic() - START_SECONDS
+        is_late = run.state in _OVER and run.ended < self._clock.now() - HOOK_SECONDS
+        if is_late:
+            why = f"its process has not ended for {HOOK_SECONDS:.0f} s: a hook or a thread hangs"
+            self._say("trouble", run.pipeline, run=run.id, error=why)
+        return is_late
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Ask all processes to end: their runs go on when a service is there again."""

@@ -3,13 +3,18 @@
 `on_success` and `on_failure` of a pipeline are called where its run was, with the `Run`. `on_late`
 and `on_skipped` are called in a process of their own, with each tick. A command is run by the
 shell for all pipelines alike; its environment says what happened.
+
+A hook that hangs is ended; while many go on, others wait. None of them holds up the service.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.schedule.orders import HookOrder
 from taskflow.schedule.saying import shown
@@ -20,13 +25,35 @@ if TYPE_CHECKING:
     from taskflow.planned import ScheduleRow, TickRow
     from taskflow.records import RunRow
     from taskflow.schedule.around import Around
+    from taskflow.schedule.messages import Ended
 
 #: What can be told.
 HOOKS: Final = ("on_success", "on_failure", "on_late", "on_skipped")
+#: A hook has so long; seconds.
+HOOK_SECONDS: Final = 300.0
+#: So many go on at once, and so many may wait; of more nobody is told.
+AT_ONCE: Final = 20
+MOST_WAITING: Final = 1_000
 #: Which hook tells of a run that ended so; of others nobody is told.
 _OF_STATE: Final = {
     "succeeded": "on_success", "failed": "on_failure", "timed_out": "on_failure",
 }  # fmt: skip
+
+
+class _Command(NamedTuple):
+    """A command to be run, and what its environment is to say."""
+
+    hook: str
+    line: str
+    told: Mapping[str, str]
+
+
+class _Going(NamedTuple):
+    """A hook that goes on: a process of ours for a command, one of the nursery's for a function."""
+
+    what: str
+    since: float
+    process: subprocess.Popen[bytes] | None = None
 
 
 class Hooks:
@@ -34,9 +61,14 @@ class Hooks:
 
     def __init__(self, around: Around, commands: Mapping[str, str]) -> None:
         self._store, self._nursery, self._say = around.store, around.nursery, around.say
+        self._clock = around.clock
         self._commands = commands
-        self._going: list[subprocess.Popen[bytes]] = []
+        self._waiting: deque[_Command | HookOrder] = deque()
+        self._going: dict[str, _Going] = {}
         self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._going)
 
     def of_run(self, run: RunRow) -> None:
         """Run the command for a run that has ended; its pipeline's own hook was called there."""
@@ -61,37 +93,87 @@ class Hooks:
         for pipeline, ticks in by_pipeline.items():
             for known in self._store.book.pipelines(name=pipeline) if pipeline else ():
                 if hook in known.deployed.hooks:
-                    self._number += 1
-                    order = HookOrder(self._store.url, pipeline, hook, tuple(ticks))
-                    self._nursery.start_run(f"{hook} {self._number}", order.encoded())
+                    self._put(HookOrder(self._store.url, pipeline, hook, tuple(ticks)))
 
     def _standing(self, rows: Sequence[TickRow]) -> Sequence[ScheduleRow]:
         return self._store.book.standing(dict.fromkeys(row.schedule for row in rows))
 
     def _run_command(self, hook: str, facts: Mapping[str, str]) -> None:
-        command = self._commands.get(hook)
-        if not command:
+        line = self._commands.get(hook)
+        if line:
+            told = {f"TASKFLOW_{name.upper()}": value for name, value in facts.items()}
+            self._put(_Command(hook, line, {"TASKFLOW_HOOK": hook, **told}))
+
+    # --- their processes ---
+
+    def _put(self, wanted: _Command | HookOrder) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            why = f"{MOST_WAITING:,} hooks wait already, so nobody is told; do they hang?"
+            self._say("trouble", wanted.hook, error=why)
             return
-        told = {f"TASKFLOW_{name.upper()}": value for name, value in facts.items()}
-        environment = {**os.environ, "TASKFLOW_HOOK": hook, **told}
+        self._waiting.append(wanted)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._going) < AT_ONCE:
+            wanted = self._waiting.popleft()
+            self._number += 1
+            ident = f"{wanted.hook} {self._number}"
+            if isinstance(wanted, HookOrder):
+                what = f"{wanted.hook} of {wanted.pipeline}"
+                self._going[ident] = _Going(what, self._clock.monotonic())
+                self._nursery.start_run(ident, wanted.encoded())
+            else:
+                self._start(ident, wanted)
+
+    def _start(self, ident: str, wanted: _Command) -> None:
+        what = repr(wanted.line)
         try:
             process = subprocess.Popen(  # noqa: S602 - whoever starts the service has written it
-                command,
+                wanted.line,
                 shell=True,
-                env=environment,
+                env={**os.environ, **wanted.told},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self._going.append(process)
         except (OSError, ValueError) as error:
-            self._say("trouble", hook, error=f"{command!r} cannot be run: {error}")
+            self._say("trouble", wanted.hook, error=f"{what} cannot be run: {error}")
+        else:
+            self._going[ident] = _Going(what, self._clock.monotonic(), process)
+
+    def take(self, ended: Ended) -> None:
+        """Take note that a process has ended, in case it was one of a function."""
+        self._going.pop(ended.ident, None)
+
+    def forget(self) -> None:
+        """Nothing is heard of the nursery's processes any more."""
+        self._going = {ident: each for ident, each in self._going.items() if each.process}
 
     def reap(self) -> None:
-        """Take note of commands that have ended."""
-        for process in self._going[:]:
-            status = process.poll()
-            if status is None:
-                continue
-            self._going.remove(process)
-            if status:
-                self._say("trouble", "hook", error=f"{process.args!r} ended with {status}")
+        """Take note of commands that have ended; end what takes too long, and start what waits."""
+        late = self._clock.monotonic() - HOOK_SECONDS
+        for ident, going in list(self._going.items()):
+            status = going.process.poll() if going.process else None
+            if status is not None:
+                del self._going[ident]
+                if status:
+                    self._say("trouble", "hook", error=f"{going.what} ended with {status}")
+            elif going.since < late:
+                why = f"{going.what} took longer than {HOOK_SECONDS:.0f} s, and is ended"
+                self._say("trouble", "hook", error=why)
+                self._end(ident, going, signal.SIGKILL)
+                self._going.pop(ident)
+        self._fill()
+
+    def _end(self, ident: str, going: _Going, number: int) -> None:
+        if going.process is None:
+            self._nursery.stop_run(ident, number)
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(going.process.pid, number)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ask all that go on to end; those that wait are dropped."""
+        self._waiting.clear()
+        for ident, going in self._going.items():
+            self._end(ident, going, number)

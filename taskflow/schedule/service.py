@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 1.0
 #: Processes are asked again for what hangs so often; seconds.
 STUCK_SECONDS: Final = 30.0
+#: What was told to end, and does not, is killed after so long; seconds.
+KILL_SECONDS: Final = 15.0
 #: So many schedules are judged in one transaction: runs want to write, too.
 AT_ONCE: Final = 500
 
@@ -50,7 +52,8 @@ class Service:
         self._agenda = Agenda()
         self._seen = -1
         self._looked = self._unstuck = -LOOK_SECONDS
-        self._has_stopped_runs = False
+        #: Since when what goes on is told to end, on the monotonic clock.
+        self._ending: float | None = None
         self._is_to_reload = False
         #: Since when it drains, on the monotonic clock; None while it serves.
         self.stopping: float | None = None
@@ -63,6 +66,7 @@ class Service:
             if isinstance(message, Reading):
                 self._catalog.take(message)
             else:
+                self._hooks.take(message)
                 self._crew.take(message)
         self._hooks.reap()
         if self.stopping is None:
@@ -78,6 +82,7 @@ class Service:
             self._say("trouble", "nursery", error=str(error))
             self._nursery.start_anew()
             self._crew.forget()
+            self._hooks.forget()
             return []
 
     def _look(self) -> None:
@@ -152,8 +157,9 @@ class Service:
     def serve(self, grace: float) -> None:
         """Serve until SIGTERM or SIGINT; then runs have `grace` seconds to end.
 
-        What has not ended then is interrupted, and goes on when a service is there again. A
-        second signal interrupts at once; SIGHUP reads the folder anew.
+        What has not ended then is interrupted, and goes on when a service is there again; what
+        does not heed that is killed. A second signal interrupts at once; SIGHUP reads the folder
+        anew.
         """
         with _woken(self._on_signal) as woken:
             while not self._is_over(grace):
@@ -175,13 +181,22 @@ class Service:
     def _is_over(self, grace: float) -> bool:
         if self.stopping is None:
             return False
-        waited = self._clock.monotonic() - self.stopping
-        if waited > grace and not self._has_stopped_runs:
-            self._has_stopped_runs = True
-            if len(self._crew):
-                self._say("stopping", f"{len(self._crew)} runs", why="they go on later")
-            self._crew.stop()
-        return not len(self._crew)
+        now, left = self._clock.monotonic(), len(self._crew)
+        if self._ending is None and now - self.stopping > grace:
+            self._ending = now
+            if left:
+                self._say("stopping", f"{left} runs", why="they go on later")
+            self._end_all(signal.SIGTERM)
+        elif self._ending is not None and now - self._ending > KILL_SECONDS:
+            self._ending = now
+            why = f"they have not ended within {KILL_SECONDS:.0f} s"
+            self._say("killing", f"{left} runs", hooks=len(self._hooks), why=why)
+            self._end_all(signal.SIGKILL)
+        return not left and not len(self._hooks)
+
+    def _end_all(self, number: int) -> None:
+        self._crew.stop(number)
+        self._hooks.stop(number)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP:

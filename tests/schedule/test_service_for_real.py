@@ -277,3 +277,45 @@ def test_a_run_whose_body_ends_its_process_is_not_begun_for_ever(place):
         service.until("failed", "leaves")
         assert len(service.of("run", "leaves")) == 3
         assert service.stop() == 0
+
+
+def test_what_does_not_heed_a_stop_is_killed(place):
+    """A run that ignores SIGTERM goes on later; a hook that hangs has had its time."""
+    gate = gate_of(place)
+    place.write(
+        "deaf.py",
+        SLOW.replace("    return second", "    ignore()\n    return second").replace("slow", "deaf")
+        + """
+import signal, sys
+
+def ignore() -> None:
+    if not sys.argv[0].endswith("deaf.py"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def hang(run) -> None:
+    Path(run.id).touch()
+    time.sleep(600)
+
+@pipeline(on_success=hang)
+def hangs() -> None:
+    pass
+""",
+    )
+    with place.serve("--grace", "0", "--runs", "2", "--on-success", "sleep 600") as service:
+        service.until("loaded", "hangs")
+        path = str(place.folder)
+        runs = [
+            place.taskflow("submit", *words).stdout.strip()
+            for words in (("deaf", "--path", path), ("hangs",))
+        ]
+        while not ((place.folder / "begun").exists() and (place.folder / runs[1]).exists()):
+            os.sched_yield()
+        assert service.stop() == 0
+        assert service.of("killing", "2 runs")
+    store = place.store()
+    assert [store.find(run).state for run in runs] == ["interrupted", "succeeded"]
+    store.close()
+    with place.serve() as service:
+        service.until("resumed", "deaf")
+        open_gate(gate)
+        service.until("succeeded", "deaf")
