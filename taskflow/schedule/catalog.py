@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from taskflow.errors import StoreError
 from taskflow.planned import FileRow
 from taskflow.records import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from taskflow.schedule.around import Around
     from taskflow.schedule.folder import Folder
@@ -29,12 +30,17 @@ class Catalog:
         self._folder, self._book = folder, around.store.book
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._homes: dict[str, str] = {}  # by name of a pipeline, its file
+        #: Files whose pipelines have names that others have; of earlier services, all bad ones.
+        self._refused: set[str] = set()
+        self._gone: list[str] = []  # files that are still to be removed from the store
         self._asked: set[str] = set()
         self._read = 0  # files since nothing was to be read
         self._began = 0.0
         self._reported = 0.0
         for row in self._book.files(folder.path):
             folder.knows(row.path, row.parts)
+            if row.error:
+                self._refused.add(row.path)
         for each in self._book.pipelines(folder.path):
             if not each.is_gone:
                 self._homes[each.deployed.name] = each.deployed.file
@@ -51,12 +57,18 @@ class Catalog:
         except OSError as error:  # a disk that is away is no folder without files
             self._say("trouble", self._folder.path, error=str(error))
             return False
-        for path in changes.gone:
-            self._book.remove_file(path)
-            self._forget(path)
-            self._say("gone", path)
+        back = set(changes.added_or_changed)
+        self._gone = [path for path in self._gone if path not in back] + changes.gone
         self._read_all(changes.added_or_changed)
-        return bool(changes.gone)
+        has_gone = bool(self._gone)
+        while self._gone:  # told once only: what the store does not take now, it takes later
+            path = self._gone[0]
+            self._book.remove_file(path)
+            self._gone.pop(0)
+            self._refused.discard(path)
+            self._say("gone", path)
+            self._forget(path)
+        return has_gone
 
     def read_bad_files(self) -> None:
         """Read anew what could not be read: what it lacks may have been installed since."""
@@ -74,16 +86,32 @@ class Catalog:
         """Keep what reading a file gave."""
         self._asked.discard(reading.file)
         self._folder.knows(reading.file, reading.parts)
-        error = reading.error or self._clash(reading)
+        clash = "" if reading.error else self._clash(reading)
+        error = reading.error or clash
         row = FileRow(reading.file, reading.digest, dict(reading.parts), error, self._clock.now())
         sources = {module: Source(*source) for module, source in reading.sources.items()}
-        self._book.put_file(self._folder.path, row, reading.deployed, sources, reading.seconds)
+        error = self._put(row, reading, sources)
+        self._refused.discard(reading.file)
+        if clash:
+            self._refused.add(reading.file)
         if error:
             self._say("bad file", reading.file, error=error)
         else:
             self._note(reading)
         self._read += 1
         self._report()
+
+    def _put(self, row: FileRow, reading: Reading, sources: dict[str, Source]) -> str:
+        """Write what reading a file gave; what is wrong with it, be it that it cannot be kept."""
+        folder, seconds = self._folder.path, reading.seconds
+        try:
+            self._book.put_file(folder, row, reading.deployed, sources, seconds)
+        except StoreError:
+            raise
+        except Exception as odd:  # noqa: BLE001 - what users define may be odd in any way
+            row = row._replace(error=f"{row.path}: what it defines cannot be kept: {odd}")
+            self._book.put_file(folder, row, (), {}, seconds)
+        return row.error
 
     def _clash(self, reading: Reading) -> str:
         """Why a file cannot have its pipelines: another one has their names already."""
@@ -96,7 +124,7 @@ class Catalog:
         )
 
     def _note(self, reading: Reading) -> None:
-        self._forget(reading.file)
+        self._forget(reading.file, {each.name for each in reading.deployed})
         for each in reading.deployed:
             self._homes[each.name] = each.file
             schedules = "; ".join(planned.words for planned in each.schedules)
@@ -105,9 +133,13 @@ class Catalog:
                 for warning in planned.warnings:
                     self._say("warning", planned.id, text=warning)
 
-    def _forget(self, path: str) -> None:
-        for name in [name for name, home in self._homes.items() if home == path]:
+    def _forget(self, path: str, kept: Collection[str] = ()) -> None:
+        """A file has these pipelines only; who was refused a name that is free now is read anew."""
+        lost = {name for name, home in self._homes.items() if home == path and name not in kept}
+        for name in lost:
             del self._homes[name]
+        if lost:
+            self._read_all(sorted(self._refused))
 
     def _report(self) -> None:
         """Say how far the reading of many files is."""

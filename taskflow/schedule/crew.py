@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from taskflow.errors import UnknownRunError
 from taskflow.schedule.hooks import HOOK_SECONDS
 from taskflow.schedule.orders import NOT_BEGUN, RunOrder
 
@@ -72,10 +73,18 @@ class Crew:
 
     def take(self, ended: Ended) -> None:
         """Take note that the process of a run has ended."""
-        hand = self._hands.pop(ended.ident, None)
-        if hand is None or ended.status == NOT_BEGUN:
+        hand = self._hands.get(ended.ident)
+        if hand is None:
             return
-        run = self._store.find(ended.ident)
+        try:
+            run = self._store.find(ended.ident)
+        except UnknownRunError as error:  # somebody has removed it
+            del self._hands[ended.ident]
+            self._say("trouble", hand.picked.pipeline, run=ended.ident, error=str(error))
+            return
+        del self._hands[ended.ident]
+        if ended.status == NOT_BEGUN:
+            return
         if run.state == "queued":
             self._not_begun(hand.picked, run, ended)
             return

@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.errors import DefinitionError, ExecutorError, StoreError
@@ -51,10 +52,14 @@ class Service:
         self._catalog, self._crew, self._hooks = catalog, crew, hooks
         self._agenda = Agenda()
         self._seen = -1
+        #: What the nursery has told, and is not taken note of yet.
+        self._told: deque[Reading | Ended] = deque()
         self._looked = self._unstuck = -LOOK_SECONDS
         #: Since when what goes on is told to end, on the monotonic clock.
         self._ending: float | None = None
         self._is_to_reload = False
+        #: What was last said of the store, and when: it is not said each time.
+        self._trouble = "", -math.inf
         #: Since when it drains, on the monotonic clock; None while it serves.
         self.stopping: float | None = None
 
@@ -62,12 +67,15 @@ class Service:
 
     def step(self) -> float:
         """Do what is due; returns how long there will be nothing to do, in seconds."""
-        for message in self._heard():
+        self._told += self._heard()
+        while self._told:  # what the store does not take now, it takes later
+            message = self._told[0]
             if isinstance(message, Reading):
                 self._catalog.take(message)
             else:
                 self._hooks.take(message)
                 self._crew.take(message)
+            self._told.popleft()
         self._hooks.reap()
         if self.stopping is None:
             self._look()
@@ -93,13 +101,14 @@ class Service:
         self._looked = now
         self._catalog.look()
         if self._is_to_reload:
-            self._is_to_reload = False
             self._catalog.read_bad_files()
+            self._is_to_reload = False
         seen = self._book.changes()
         if seen != self._seen:
+            rows = self._book.schedules(self._folder)
             self._seen = seen
             self._agenda = Agenda()
-            self._plan(self._book.schedules(self._folder))
+            self._plan(rows)
         if now - self._unstuck >= STUCK_SECONDS:
             self._unstuck = now
             self._crew.end_stuck()
@@ -175,7 +184,10 @@ class Service:
         try:
             yield
         except StoreError as error:
-            self._say("trouble", "store", error=str(error))
+            now, text = self._clock.monotonic(), str(error)
+            if text != self._trouble[0] or now - self._trouble[1] > STUCK_SECONDS:
+                self._trouble = text, now
+                self._say("trouble", "store", error=text)
             time.sleep(LOOK_SECONDS)
 
     def _is_over(self, grace: float) -> bool:

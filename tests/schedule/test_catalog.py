@@ -1,0 +1,127 @@
+"""What a store knows of a folder, as the files in it come, change and go."""
+
+from __future__ import annotations
+
+import os
+import select
+
+import pytest
+
+from taskflow.errors import StoreFullError
+from taskflow.planned import Deployed
+from taskflow.schedule.around import Around
+from taskflow.schedule.catalog import Catalog
+from taskflow.schedule.folder import Folder
+from taskflow.schedule.messages import Reading
+from taskflow.store.owners import me
+from taskflow.store.places import place_of
+from taskflow.store.sqlite import SqliteStore
+from taskflow.world import SystemClock
+
+CODE = "from taskflow import pipeline\n@pipeline(name={!r})\ndef p():\n    pass\n"
+
+
+class Looked:
+    """A catalog of a folder, its store, and what it says."""
+
+    def __init__(self, folder, nursery, store):
+        self.folder, self.nursery, self.store, self.said = folder, nursery, store, []
+        self.pace = 0.0
+        self.catalog = self.anew()
+
+    def anew(self):
+        """A catalog as a service has it that has just begun."""
+        say = lambda *words, **details: self.said.append((*words, details))
+        path = str(self.folder)
+        around = Around(self.store, path, self.nursery, say, SystemClock(), me(0.0))
+        return Catalog(around, Folder(path, self._clock))
+
+    def _clock(self):
+        self.pace += 10.0  # a file is read as often as it changes
+        return self.pace
+
+    def write(self, name, pipeline):
+        """Write a file with a pipeline, whole at once."""
+        (self.folder / f"{name}.part").write_text(CODE.format(pipeline))
+        os.rename(self.folder / f"{name}.part", self.folder / name)
+        return self
+
+    def look(self):
+        """Look, and take what was read, until nothing is."""
+        self.catalog.look()
+        while self.nursery.waiting:
+            select.select([self.nursery], [], [], 60)
+            for reading in self.nursery.receive():
+                self.catalog.take(reading)
+        return self.known()
+
+    def known(self):
+        """The pipelines that there are, and the files that they are in."""
+        rows = [row for row in self.store.book.pipelines() if not row.is_gone]
+        return {row.deployed.name: os.path.basename(row.deployed.file) for row in rows}
+
+    def bad(self):
+        """The files with errors."""
+        rows = self.store.book.files(str(self.folder))
+        return [os.path.basename(row.path) for row in rows if row.error]
+
+
+@pytest.fixture
+def looked(folder, shared_nursery, tmp_path):
+    """A catalog of an empty folder."""
+    store = SqliteStore(place_of(f"sqlite:///{tmp_path}/kept/"))
+    yield Looked(folder, shared_nursery, store)
+    store.close()
+
+
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_a_file_that_was_refused_comes_up_when_the_name_is_free(looked, is_anew):
+    """The other one was deleted; or that happened while no service was there."""
+    assert looked.write("one.py", "p").look() == {"p": "one.py"}
+    assert looked.write("two.py", "p").look() == {"p": "one.py"}
+    assert looked.bad() == ["two.py"]
+    (looked.folder / "one.py").unlink()
+    if is_anew:
+        looked.catalog = looked.anew()
+    assert looked.look() == {"p": "two.py"}
+    assert looked.bad() == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("a.py", "b.py"), ("b.py", "a.py")])
+def test_a_pipeline_moves_from_one_file_to_another(looked, old, new):
+    """Whichever of the two is read first."""
+    looked.write(old, "p").write(new, "q").look()
+    assert looked.write(old, "r").write(new, "p").look() == {"p": new, "r": old}
+    assert looked.bad() == []
+
+
+def test_a_file_is_renamed(looked):
+    """Its pipeline is at home in the new one."""
+    looked.write("a.py", "p").look()
+    os.rename(looked.folder / "a.py", looked.folder / "b.py")
+    assert looked.look() == {"p": "b.py"}
+
+
+def test_what_the_store_does_not_take_is_not_forgotten(looked, monkeypatch):
+    """A file that went while the disk was full is gone once there is room."""
+    looked.write("a.py", "p").look()
+    (looked.folder / "a.py").unlink()
+
+    def full(_):
+        raise StoreFullError("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(looked.store.book, "remove_file", full)
+        with pytest.raises(StoreFullError):
+            looked.look()
+    assert looked.known() == {"p": "a.py"}
+    assert looked.look() == {}
+
+
+def test_what_cannot_be_kept_is_an_error_of_its_file(looked):
+    """It ends no service."""
+    file = str(looked.folder / "a.py")
+    odd = Deployed("p", file, "p", "v", tags=("\ud800",))
+    looked.catalog.take(Reading(file, deployed=(odd,), parts={file: "x"}))
+    assert looked.bad() == ["a.py"]
+    assert "cannot be kept" in looked.said[0][-1]["error"]
