@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +95,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     from taskflow.schedule.folder import Folder
     from taskflow.schedule.hooks import Hooks
     from taskflow.schedule.nursery import Nursery
-    from taskflow.schedule.saying import json_lines, lines
+    from taskflow.schedule.saying import Steady, json_lines, lines, whole
     from taskflow.schedule.service import Service
     from taskflow.store.owners import lives, me
     from taskflow.world import SystemClock
@@ -105,19 +104,20 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     if not os.access(place, os.R_OK | os.X_OK):
         raise LoadError(f"the folder {folder} cannot be read")
     store = the_store()
-    say = (json_lines if options["as_json"] else lines)(sys.stderr, time.time)
-    nursery = Nursery(limit=options["import_limit"])
-    around = Around(store, place, nursery, say, SystemClock(), me(time.time()))
-    hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
-    most = options["runs"] or usual_most()
-    workers = options["workers"] or 2 * usual_most()
-    crew = Crew(around, hooks, most, max(1, workers // most))
-    say("serving", place, store=store.url, runs=most, workers=workers)
-    store.book.serve(place, around.me, lives)
-    try:
-        Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
-    finally:
-        nursery.close()
-    store.book.leave(around.me)
-    say("stopped", place)
+    with Steady(2) as stream:
+        say = whole((json_lines if options["as_json"] else lines)(stream, time.time), stream)
+        nursery = Nursery(limit=options["import_limit"])
+        around = Around(store, place, nursery, say, SystemClock(), me(time.time()))
+        hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
+        most = options["runs"] or usual_most()
+        workers = options["workers"] or 2 * usual_most()
+        crew = Crew(around, hooks, most, max(1, workers // most))
+        say("serving", place, store=store.url, runs=most, workers=workers)
+        try:
+            store.book.serve(place, around.me, lives)
+            Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
+        finally:
+            nursery.close()
+        store.book.leave(around.me)
+        say("stopped", place)
     return 0

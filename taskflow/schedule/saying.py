@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import threading
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from taskflow.progress.clean import output_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TextIO
+    from typing import Self
 
 
 class Say(Protocol):
@@ -25,7 +29,76 @@ class Say(Protocol):
 _WIDTH: Final = 10
 
 
-def lines(stream: TextIO, now: Callable[[], float]) -> Say:
+class Steady:
+    """Takes lines for a file descriptor, and keeps nobody waiting: a thread writes them.
+
+    What reads them may hang, or be gone, and what a pipeline starts may have set the descriptor to
+    block no more: it is theirs, too. None of that is to hold up a service. A context manager, which
+    waits a little for the last lines.
+    """
+
+    #: So many lines wait; more are lost.
+    MOST: Final = 10_000
+    #: Seconds that the last ones have.
+    PATIENCE: Final = 2.0
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lost = 0
+        # Its `put` may be interrupted by itself: signal handlers say things.
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="taskflow-log", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.put(None)
+        self._thread.join(self.PATIENCE)
+
+    def write(self, text: str) -> None:
+        """Have a line written, or lose it."""
+        if self._lines.qsize() < self.MOST:
+            self._lines.put(text)
+        else:
+            self._lost += 1
+
+    def lost(self) -> int:
+        """How many lines were lost since this was last asked; none as long as more are."""
+        if self._lines.qsize() >= self.MOST:
+            return 0
+        lost, self._lost = self._lost, 0
+        return lost
+
+    def _serve(self) -> None:
+        while (text := self._lines.get()) is not None:
+            try:
+                self._write(text.encode("utf-8", "backslashreplace"))
+            except OSError:  # nobody reads any more
+                continue
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._fd], [])
+
+
+def whole(say: Say, stream: Steady) -> Say:
+    """Says, before anything else, how much is missing."""
+
+    def said(what: str, about: str = "", **details: Any) -> None:
+        if lost := stream.lost():
+            error = f"{lost:,} lines are missing here: what reads them was too slow"
+            say("trouble", "log", error=error)
+        say(what, about, **details)
+
+    return said
+
+
+def lines(stream: Steady, now: Callable[[], float]) -> Say:
     """Lines for people: when, what, about what, and the details as `name=value`."""
 
     def say(what: str, about: str = "", **details: Any) -> None:
@@ -33,18 +106,16 @@ def lines(stream: TextIO, now: Callable[[], float]) -> Say:
         text = "  ".join([f"{what:{_WIDTH}}", *filter(None, [about]), *given])
         first, *more = output_lines(text)
         stream.write("\n    ".join([f"{shown(now())}  {first}", *more]) + "\n")
-        stream.flush()
 
     return say
 
 
-def json_lines(stream: TextIO, now: Callable[[], float]) -> Say:
+def json_lines(stream: Steady, now: Callable[[], float]) -> Say:
     """Lines of JSON: `time` in seconds since the epoch, `event`, `about`, and the details."""
 
     def say(what: str, about: str = "", **details: Any) -> None:
         said = {"time": round(now(), 3), "event": what.replace(" ", "_"), "about": about, **details}
         stream.write(f"{json.dumps(said, default=str)}\n")
-        stream.flush()
 
     return say
 
