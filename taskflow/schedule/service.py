@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import select
 import signal
 import socket
@@ -43,10 +44,16 @@ KILL_SECONDS: Final = 15.0
 AT_ONCE: Final = 500
 
 
+class StoreLostError(StoreError):
+    """The file of the store is not there any more: what is written goes nowhere."""
+
+
 class Service:
     """Starts what is due, until it is told to stop."""
 
     def __init__(self, around: Around, catalog: Catalog, crew: Crew, hooks: Hooks) -> None:
+        self._database = around.store.place.database
+        self._file = _identity(self._database)
         self._book, self._folder = around.store.book, around.folder
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._catalog, self._crew, self._hooks = catalog, crew, hooks
@@ -99,6 +106,7 @@ class Service:
         if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
+        self._check_store()
         self._catalog.look()
         if self._is_to_reload:
             self._catalog.read_bad_files()
@@ -112,6 +120,20 @@ class Service:
         if now - self._unstuck >= STUCK_SECONDS:
             self._unstuck = now
             self._crew.end_stuck()
+
+    def _check_store(self) -> None:
+        """What is written to a file that was removed is lost, and no other process sees it."""
+        try:
+            if _identity(self._database) == self._file:
+                return
+        except OSError:
+            return  # whether it is there cannot be told just now
+        self._end_all(signal.SIGTERM)
+        raise StoreLostError(
+            f"the store {self._database} was removed or replaced while it was in use; what is "
+            "there now is another one: put the old one back from a backup, or leave it, and start "
+            "the service again"
+        )
 
     def _plan(self, rows: Sequence[ScheduleRow]) -> None:
         for row in rows:
@@ -183,6 +205,8 @@ class Service:
         """A store that cannot be written just now ends nothing: it is tried again."""
         try:
             yield
+        except StoreLostError:
+            raise
         except StoreError as error:
             now, text = self._clock.monotonic(), str(error)
             if text != self._trouble[0] or now - self._trouble[1] > STUCK_SECONDS:
@@ -219,6 +243,14 @@ class Service:
             self._say("draining", f"{len(self._crew)} runs")
         else:
             self.stopping = -math.inf
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another that has taken its place; None if there is none."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    return None
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -319,3 +320,31 @@ def hangs() -> None:
         service.until("resumed", "deaf")
         open_gate(gate)
         service.until("succeeded", "deaf")
+
+
+def test_a_service_outlives_the_reader_of_its_log(place):
+    """Ticks go on."""
+    place.write("beat.py", BEAT)
+    with place.serve() as service:
+        service.until("succeeded", "beat")
+        service.process.stderr.close()
+        store = place.store()
+        before = len(store.book.ticks("beat"))
+        while len(store.book.ticks("beat")) < before + 3:
+            assert service.process.poll() is None
+        store.close()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait() == 0
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_store_that_is_removed_while_it_is_served_ends_the_service(place, is_replaced):
+    """What is written to it would be seen by nobody."""
+    place.write("beat.py", BEAT)
+    with place.serve() as service:
+        service.until("succeeded", "beat")
+        shutil.rmtree(place.folder / "kept")
+        if is_replaced:
+            place.taskflow("run", str(place.pipelines / "beat.py"))
+        assert service.process.wait() == 3
+        assert "was removed or replaced while it was in use" in service.process.stderr.read()
