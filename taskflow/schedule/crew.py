@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.errors import UnknownRunError
 from taskflow.schedule.hooks import HOOK_SECONDS
-from taskflow.schedule.orders import NOT_BEGUN, RunOrder
+from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder
+from taskflow.store.owners import lives
 
 if TYPE_CHECKING:
     from taskflow.records import Owner, RunRow
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 START_TRIES: Final = 3
 #: A process has so long to import the code of its run; seconds.
 START_SECONDS: Final = 300.0
+#: States of a run that goes on when its process has died.
+_OPEN: Final = frozenset({"queued", "interrupted"})
 #: States of a run that has ended for good.
 _OVER: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
@@ -40,15 +44,18 @@ class Crew:
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._most, self._workers = most, workers
         self._hands: dict[str, _Hand] = {}
-        self._tries: dict[str, int] = {}
+        #: Runs that a nursery had which is gone, and the processes that drive them.
+        self._lost: dict[str, Owner | None] = {}
+        #: By run, the trace that its process had when it died, and how often.
+        self._tries: dict[str, tuple[int, int]] = {}
         self._owner = around.me
 
     def __len__(self) -> int:
-        return len(self._hands)
+        return len(self._hands) + len(self._lost)
 
     def fill(self) -> bool:
         """Begin runs that may, as many as there is room for; whether there were any."""
-        room = self._most - len(self._hands)
+        room = self._most - len(self)
         found = self._store.book.pick(room, self._owner, self._is_driven, self._clock.now())
         for picked in found:
             self._begin(picked)
@@ -60,6 +67,7 @@ class Crew:
         return self._store.drives(run_id, owner)
 
     def _begin(self, picked: Picked) -> None:
+        self._lost.pop(picked.run_id, None)
         self._hands[picked.run_id] = _Hand(picked, self._clock.monotonic())
         order = RunOrder(
             self._store.url, picked.run_id, picked.epoch, picked.version, self._around.folder,
@@ -85,36 +93,64 @@ class Crew:
         del self._hands[ended.ident]
         if ended.status == NOT_BEGUN:
             return
-        if run.state == "queued":
-            self._not_begun(hand.picked, run, ended)
+        if run.state in _OPEN and ended.status != DONE and not self._may_try(hand, run, ended):
             return
-        self._tries.pop(run.id, None)
-        why = run.error or run.why or ended.how
+        self._tell(run, ended.how)
+
+    def _may_try(self, hand: _Hand, run: RunRow, ended: Ended) -> bool:
+        """Whether another process is to have a run whose process has died; not for ever.
+
+        What counts is how often that was before the run had begun, or had gone on: a run that
+        brings its process down later is looked after where it goes on.
+        """
+        traces = self._store.traces(run.id)
+        begun = traces[-1].number if traces else 0
+        before, tries = self._tries.get(run.id, (begun, 0))
+        tries = tries + 1 if before == begun else 1
+        self._tries[run.id] = begun, tries
+        how = ended.how or f"exit code {ended.status}"
+        if tries < START_TRIES:
+            if run.state == "queued":
+                self._say("not begun", run.pipeline, run=run.id, error=how)
+            return run.state != "queued"
+        del self._tries[run.id]
+        done = "gone on" if begun else "begun"
+        why = f"its process died {tries} times before the run had {done}; the last time: {how}"
+        # It may have taken the run over, with an epoch of its own; it is gone, so nobody else has.
+        epoch = hand.picked.epoch if run.owner is not None else run.epoch
+        if self._store.book.end_unstarted(run.id, epoch, why, self._clock.now()):
+            self._tell(self._store.find(run.id), why)
+        return False
+
+    def _tell(self, run: RunRow, how: str) -> None:
+        """Say, and tell hooks, what has become of a run."""
         if run.state == "interrupted":
             self._say("interrupted", run.pipeline, run=run.id, why="it goes on later")
             return
+        self._tries.pop(run.id, None)
         seconds = round(run.seconds, 3) or None
+        why = run.error or run.why or how
         self._say(run.state, run.pipeline, run=run.id, seconds=seconds, error=why)
         self._hooks.of_run(run)
 
-    def _not_begun(self, picked: Picked, run: RunRow, ended: Ended) -> None:
-        """Its process died before the run had begun: another one tries, but not for ever."""
-        tries = self._tries[picked.run_id] = self._tries.get(picked.run_id, 0) + 1
-        how = ended.how or f"exit code {ended.status}"
-        if tries < START_TRIES:
-            self._say("not begun", picked.pipeline, run=picked.run_id, error=how)
-            return
-        del self._tries[picked.run_id]
-        why = f"its process died {tries} times before the run had begun; the last time: {how}"
-        # It may have taken the run over, with an epoch of its own; it is gone, so nobody else has.
-        epoch = picked.epoch if run.owner is not None else run.epoch
-        if self._store.book.end_unstarted(picked.run_id, epoch, why, self._clock.now()):
-            self._say("failed", picked.pipeline, run=picked.run_id, error=why)
-            self._hooks.of_run(self._store.find(picked.run_id))
-
     def forget(self) -> None:
-        """Nothing is heard of the processes any more; the store tells of their runs."""
+        """Nothing is heard of the processes any more; they live on, and the store tells of them."""
+        self._lost.update(dict.fromkeys(self._hands))
         self._hands.clear()
+
+    def look_after_lost(self) -> None:
+        """Take note of what has become of runs whose processes are not heard of."""
+        for run_id in list(self._lost):
+            try:
+                run = self._store.find(run_id)
+            except UnknownRunError:
+                del self._lost[run_id]
+                continue
+            self._lost[run_id] = run.owner
+            if run.owner is None:  # who has not begun is picked again
+                del self._lost[run_id]
+                if run.state in _OVER:
+                    self._tell(run, "")
 
     def end_stuck(self) -> None:
         """Kill processes that hang: before their runs have begun, or after these have ended."""
@@ -137,6 +173,10 @@ class Crew:
         """Ask all processes to end: their runs go on when a service is there again."""
         for run_id in self._hands:
             self._nursery.stop_run(run_id, number)
+        for owner in self._lost.values():
+            if owner is not None and owner.host == self._owner.host and lives(owner):
+                with suppress(ProcessLookupError):
+                    os.kill(owner.pid, number)
 
 
 def usual_most() -> int:

@@ -83,6 +83,7 @@ class Service:
                 self._hooks.take(message)
                 self._crew.take(message)
             self._told.popleft()
+        self._crew.look_after_lost()
         self._hooks.reap()
         if self.stopping is None:
             self._look()

@@ -290,7 +290,7 @@ class Book:
         return picked
 
     def end_unstarted(self, run_id: str, epoch: int, why: str, now: float) -> bool:
-        """End a run as failed that could not even begin; whether it still was at that point."""
+        """End a run as failed that could not begin, or go on; whether it was still to do so."""
 
         def work(connection: sqlite3.Connection) -> bool:
             values = now, why, run_id, epoch

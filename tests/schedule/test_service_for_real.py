@@ -348,3 +348,63 @@ def test_a_store_that_is_removed_while_it_is_served_ends_the_service(place, is_r
             place.taskflow("run", str(place.pipelines / "beat.py"))
         assert service.process.wait() == 3
         assert "was removed or replaced while it was in use" in service.process.stderr.read()
+
+
+def test_a_run_that_cannot_go_on_is_not_resumed_for_ever(place):
+    """It was cut off, and dies from then on wherever it is to go on."""
+    gate = gate_of(place)
+    code = (
+        SLOW.replace("    return second", "    leave(path)\n    return second")
+        + """
+def leave(path: str) -> None:
+    if os.path.exists(f"{path}/begun"):
+        os._exit(7)
+"""
+    )
+    place.write("slow.py", code)
+    with place.serve() as service:
+        service.until("loaded", "slow")
+        run_id = place.taskflow("submit", "slow", "--path", str(place.folder)).stdout.strip()
+        while not (place.folder / "begun").exists():
+            os.sched_yield()
+        store = place.store()
+        os.kill(store.find(run_id).owner.pid, signal.SIGKILL)
+        error = service.until("failed", "slow")["error"]
+        assert "died 3 times before the run had gone on; the last time: exit code 7" in error
+        assert store.find(run_id).state == "failed"
+        store.close()
+        assert service.stop() == 0
+    assert gate.exists()
+
+
+def test_a_run_that_kills_the_nursery_is_told_of_all_the_same(place):
+    """It counts as long as it goes on, and a stop waits for it."""
+    gate = gate_of(place)
+    code = (
+        SLOW.replace("    return second", "    kill()\n    return second")
+        + """
+import sys
+
+def kill() -> None:
+    if not sys.argv[0].endswith("slow.py"):
+        os.kill(os.getppid(), 9)
+"""
+    )
+    place.write("slow.py", code)
+    with place.serve("--runs", "1", "--on-success", "touch told") as service:
+        service.until("loaded", "slow")
+        for _ in range(2):
+            place.taskflow("submit", "slow", "--path", str(place.folder))
+        service.until("trouble", "nursery")
+        while not (place.folder / "begun").exists():
+            os.sched_yield()
+        assert len(service.of("run", "slow")) == 1
+        open_gate(gate)
+        service.until("succeeded", "slow")
+        service.until("trouble", "nursery")
+        service.process.send_signal(signal.SIGTERM)
+        service.until("draining")
+        open_gate(gate)
+        service.until("succeeded", "slow")
+        service.until("stopped")
+    assert (place.folder / "told").exists()

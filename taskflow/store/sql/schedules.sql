@@ -205,7 +205,7 @@ WHERE version NOT IN (SELECT version FROM pipelines)
 
 -- name: end_unstarted
 UPDATE runs SET state = 'failed', ended = ?, error = ?, pid = 0
-WHERE id = ? AND epoch = ? AND state = 'queued';
+WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'paused', 'interrupted');
 
 -- name: cancel_waiting
 UPDATE runs SET state = 'cancelled', ended = ?, why = 'cancel', pid = 0, epoch = epoch + 1
