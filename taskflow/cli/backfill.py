@@ -86,9 +86,9 @@ def _filled(name: str, span: tuple[str, str], only: str, concurrency: int, *, dr
         _moment(text, planned.zone, is_end=is_end)
         for text, is_end in zip(span, (False, True), strict=True)
     )
-    if last <= first:
+    if last < first:
         raise click.UsageError("--to is before --from")
-    known = {tick.instant: tick for tick in book.ticks(planned.id, MOST)}
+    known = {tick.instant: tick for tick in book.runs_between(planned.id, first, last)}
     ticks = _ticks(planned, first, min(last, time.time()), known)
     wanted = [tick for tick in ticks if _is_wanted(tick, only)]
     _show(planned, ticks, wanted)
@@ -140,10 +140,15 @@ def _moment(text: str, zone: str, *, is_end: bool) -> float:
     """A date or a date with a time, in the zone of a schedule, as seconds since the epoch."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if is_end and len(text) <= len("2026-01-31"):
+            moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        if not moment.tzinfo:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        seconds = moment.timestamp()
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no time; write a date (2026-01-31), or one with a time (2026-01-31T06:30)"
         ) from None
-    if is_end and len(text) <= len("2026-01-31"):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).timestamp()
+    if seconds < 0:
+        raise click.BadParameter(f"{text!r} is before 1970; there are no ticks so long ago")
+    return seconds

@@ -191,6 +191,11 @@ class Book:
         """What became of the last ticks of a schedule, the newest first."""
         return [tick_row(row) for row in self._read("ticks", (storable(schedule), limit))]
 
+    def runs_between(self, schedule: str, first: float, last: float) -> list[TickRow]:
+        """The ticks of a schedule between two moments that have, or had, a run."""
+        asked = storable(schedule), first, last
+        return [tick_row(row) for row in self._read("runs_between", asked)]
+
     def last_runs(self) -> dict[str, TickRow]:
         """By schedule, the last tick that has a run."""
         return {row.schedule: row for row in map(tick_row, self._read("last_ticks", ()))}

@@ -156,6 +156,11 @@ SELECT ticks.schedule, instant, until, many, run, ticks.why, decided, coalesce(s
 FROM ticks LEFT JOIN runs ON runs.id = ticks.run
 WHERE ticks.schedule = ? ORDER BY instant DESC LIMIT ?;
 
+-- name: runs_between
+SELECT ticks.schedule, instant, until, many, run, ticks.why, decided, coalesce(state, '')
+FROM ticks LEFT JOIN runs ON runs.id = ticks.run
+WHERE ticks.schedule = ? AND instant BETWEEN ? AND ? AND run <> '' ORDER BY instant;
+
 -- name: last_ticks
 SELECT ticks.schedule, max(instant), until, many, run, ticks.why, decided, coalesce(state, '')
 FROM ticks JOIN runs ON runs.id = ticks.run GROUP BY ticks.schedule;
