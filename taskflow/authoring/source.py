@@ -13,7 +13,7 @@ from importlib.machinery import SourceFileLoader as FileLoader
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
 #: What marks the root of a project, nearest first.
@@ -33,14 +33,25 @@ class ModuleSource(NamedTuple):
     is_package: bool
 
 
+#: By module, the sources that were kept, and that this process imports from.
+_SERVED: Final[dict[str, ModuleSource]] = {}
+
+
+def note_served(sources: Mapping[str, ModuleSource]) -> None:
+    """From now on this process imports from these sources."""
+    _SERVED.clear()
+    _SERVED.update(sources)
+
+
 def sources_for(fn: Any, root: str = "") -> dict[str, ModuleSource]:
     """The sources of the project's modules that a run of `fn` may need, by module name.
 
     Those that are loaded, and those of the project that they import, also inside functions. The
-    project is at `root`; without that, where the file of `fn` says.
+    project is at `root`; without that, where the file of `fn` says. What this process imports from
+    sources that were kept is the project's wherever it was: its files may be gone.
     """
     root = root or project_root(_file_of(fn))
-    found: dict[str, ModuleSource] = {}
+    found = dict(_SERVED)
     waiting = [name for name, module in list(sys.modules.items()) if _in_project(module, root)]
     while waiting:
         name = waiting.pop()

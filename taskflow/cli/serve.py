@@ -82,8 +82,8 @@ def the_store() -> SqliteStore:
     store = open_store(os.environ.get("TASKFLOW_STORE") or None)
     if not isinstance(store, SqliteStore):
         raise StoreError(
-            f"schedules need a store on the disk, TASKFLOW_STORE is {store.url}: unset it, or "
-            "name a file: sqlite:///runs.db"
+            f"schedules need a store on the disk, and TASKFLOW_STORE is {store.url} - unset it, or "
+            "name a file: TASKFLOW_STORE=sqlite:///runs.db"
         )
     return store
 

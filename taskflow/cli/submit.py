@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from taskflow.authoring.loading import find, load
 from taskflow.cli.exits import FAILED, INTERNAL, STOPPED, guarded
 from taskflow.cli.given import read_given
 from taskflow.cli.page import SETTINGS, Command
@@ -16,6 +15,7 @@ from taskflow.cli.serve import the_store
 from taskflow.cli.target import data_kept_apart
 from taskflow.launch import new_run_id
 from taskflow.progress.jsonl import as_json as in_json
+from taskflow.schedule.running import pipeline_from
 from taskflow.values import dumps
 from taskflow.wanted import given_of
 
@@ -56,7 +56,9 @@ def _submitted(name: str, words: list[str], options: dict[str, Any]) -> int:
     store = the_store()
     deployed = pipeline_named(store.book, name).deployed
     with data_kept_apart():
-        parameters = find(load(deployed.file), deployed.entry).parameters
+        # As its run will: what the service has read, and what it imports from above its own folder.
+        sources = store.book.sources(deployed.version)
+        parameters = pipeline_from(sources, deployed.file, deployed.entry).parameters
     values = read_given(parameters, words, options["params"])
     given = given_of(parameters.shown(values), dumps(values))
     run_id = store.book.submit(name, given, new_run_id, time.time())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.authoring.loading import find, load, own_traceback, root_and_name
 from taskflow.authoring.recovery import parameters_of, past_of
+from taskflow.authoring.source import ModuleSource, note_served
 from taskflow.errors import RunOwnedError, TaskflowError, UnknownRunError
 from taskflow.executors import snapshot
 from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder, decoded
@@ -84,6 +85,7 @@ def pipeline_from(sources: dict[str, Source], file: str, entry: str) -> Pipeline
         {module: snapshot.Source(*source) for module, source in sources.items()},
         [str(path.parent), str(root)],
     )
+    note_served({module: ModuleSource(*source) for module, source in sources.items()})
     module = importlib.import_module(name) if name in sources else load(file)
     found: Pipeline[..., Any] = find(module, entry)
     return found

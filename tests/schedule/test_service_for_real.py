@@ -240,6 +240,15 @@ def test_schedules_are_listed_paused_and_filled(place):
         assert place.taskflow("schedules", "pause", "nightly").returncode == 0
         assert json.loads(place.taskflow("schedules", "--json").stdout)[0]["state"] == "paused"
         assert place.taskflow("schedules", "resume", "nightly").returncode == 0
+        for first, last, told in (
+            ("2026-01-02", "2026-01-01", "--to is before --from"),
+            ("0001-01-01", "2026-01-01", "before 1970"),
+            ("2026-02-30", "2026-03-01", "is no time"),
+        ):
+            wrong = place.taskflow("backfill", "nightly", "--from", first, "--to", last)
+            assert (wrong.returncode, told in wrong.stderr) == (2, True)
+        moment = ["--from", "2026-01-01T03:00", "--to", "2026-01-01T03:00"]
+        assert "1 to run" in place.taskflow("backfill", "nightly", *moment, "--dry-run").stdout
         span = ["--from", "2026-01-01", "--to", "2026-01-03"]
         asked = place.taskflow("backfill", "nightly", *span, "--dry-run")
         assert "3 ticks, 3 to run" in asked.stdout
@@ -408,3 +417,35 @@ def kill() -> None:
         service.until("succeeded", "slow")
         service.until("stopped")
     assert (place.folder / "told").exists()
+
+
+def test_a_run_is_submitted_of_a_file_that_imports_from_above_its_own_folder(place):
+    """Its parameters are those of the code that the service has read, also once that is gone."""
+    (place.pipelines / "_above.py").write_text("ONE = 1\n", encoding="utf-8")
+    (place.pipelines / "below").mkdir()
+    inner = place.write(
+        "below/inner.py",
+        """
+        from _above import ONE
+
+        @task
+        def add(n: int) -> int:
+            return n + ONE
+
+        @pipeline
+        def inner(n: int) -> int:
+            return add(n)
+        """,
+    )
+    with place.serve() as service:
+        service.until("loaded", "inner")
+        waited = place.taskflow("submit", "--wait", "inner", "--n", "3")
+        assert waited.returncode == 0, waited.stderr
+        assert place.taskflow("submit", "inner", "--n", "x").returncode == 2
+        os.kill(service.process.pid, signal.SIGSTOP)
+        inner.unlink()
+        (place.pipelines / "_above.py").unlink()
+        queued = place.taskflow("submit", "inner", "--n", "3")
+        assert queued.returncode == 0, queued.stderr
+        os.kill(service.process.pid, signal.SIGCONT)
+        service.until("succeeded", "inner", 2 - len(service.of("succeeded", "inner")))
