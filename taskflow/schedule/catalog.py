@@ -33,6 +33,7 @@ class Catalog:
         #: Files whose pipelines have names that others have; of earlier services, all bad ones.
         self._refused: set[str] = set()
         self._gone: list[str] = []  # files that are still to be removed from the store
+        self._trouble = ""  # with the folder; it is said once
         self._asked: set[str] = set()
         self._read = 0  # files since nothing was to be read
         self._began = 0.0
@@ -55,8 +56,12 @@ class Catalog:
         try:
             changes = self._folder.look()
         except OSError as error:  # a disk that is away is no folder without files
-            self._say("trouble", self._folder.path, error=str(error))
+            why = f"it cannot be read: {error.strerror or error}; its pipelines stay as they were"
+            if why != self._trouble:
+                self._say("trouble", self._folder.path, error=why)
+            self._trouble = why
             return False
+        self._trouble = ""
         back = set(changes.added_or_changed)
         self._gone = [path for path in self._gone if path not in back] + changes.gone
         self._read_all(changes.added_or_changed)

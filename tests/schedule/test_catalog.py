@@ -125,3 +125,18 @@ def test_what_cannot_be_kept_is_an_error_of_its_file(looked):
     looked.catalog.take(Reading(file, deployed=(odd,), parts={file: "x"}))
     assert looked.bad() == ["a.py"]
     assert "cannot be kept" in looked.said[0][-1]["error"]
+
+
+def test_a_folder_that_is_away_keeps_its_pipelines(looked):
+    """That is said once, until it is there again."""
+    looked.write("a.py", "p").look()
+    away = looked.folder.with_name("away")
+    for _ in range(2):
+        os.rename(looked.folder, away)
+        assert looked.look() == {"p": "a.py"}
+        assert looked.look() == {"p": "a.py"}
+        os.rename(away, looked.folder)
+        assert looked.look() == {"p": "a.py"}
+    told = [said for said in looked.said if said[0] == "trouble"]
+    assert len(told) == 2
+    assert "its pipelines stay as they were" in told[0][-1]["error"]
