@@ -70,6 +70,7 @@ class Service:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self.said: list[dict] = []
+        self.lines: list[str] = []  # of others, or why it ended
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +85,10 @@ class Service:
         """Read on until something was said so often, about this; returns the last."""
         while count:
             line = self.process.stderr.readline()
-            assert line, f"it ended; it had said {self.said}"
+            assert line, f"it ended; it had said {self.said}, and there was {self.lines}"
             if not line.startswith("{"):
-                continue  # of a process that it has started
+                self.lines.append(line)  # of a process that it has started
+                continue
             said = json.loads(line)
             self.said.append(said)
             count -= said["event"] == event and (not about or said["about"] == about)
