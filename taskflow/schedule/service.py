@@ -44,16 +44,13 @@ KILL_SECONDS: Final = 15.0
 AT_ONCE: Final = 500
 
 
-class StoreLostError(StoreError):
-    """The file of the store is not there any more: what is written goes nowhere."""
-
-
 class Service:
     """Starts what is due, until it is told to stop."""
 
     def __init__(self, around: Around, catalog: Catalog, crew: Crew, hooks: Hooks) -> None:
         self._database = around.store.place.database
         self._file = _identity(self._database)
+        self._is_store_lost = False
         self._book, self._folder = around.store.book, around.folder
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._catalog, self._crew, self._hooks = catalog, crew, hooks
@@ -130,7 +127,8 @@ class Service:
         except OSError:
             return  # whether it is there cannot be told just now
         self._end_all(signal.SIGTERM)
-        raise StoreLostError(
+        self._is_store_lost = True
+        raise StoreError(
             f"the store {self._database} was removed or replaced while it was in use; what is "
             "there now is another one: put the old one back from a backup, or leave it, and start "
             "the service again"
@@ -206,9 +204,9 @@ class Service:
         """A store that cannot be written just now ends nothing: it is tried again."""
         try:
             yield
-        except StoreLostError:
-            raise
         except StoreError as error:
+            if self._is_store_lost:
+                raise
             now, text = self._clock.monotonic(), str(error)
             if text != self._trouble[0] or now - self._trouble[1] > STUCK_SECONDS:
                 self._trouble = text, now

@@ -90,6 +90,8 @@ def _reader(place: Place, how: str) -> sqlite3.Connection | None:
 
 def _check(connection: sqlite3.Connection, place: Place) -> int:
     """The version of the database; raises for one of another program, or of a newer taskflow."""
+    # Before the version: who makes the tables just now commits both at once.
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(migrations()):
         raise StoreError(
@@ -97,7 +99,6 @@ def _check(connection: sqlite3.Connection, place: Place) -> int:
             f"tables; this one knows {len(migrations())}): upgrade this one, or choose another "
             "store with TASKFLOW_STORE=sqlite:///path"
         )
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and not version:
         raise StoreError(
             f"{place.database} is a database of another program; choose another path for the "
