@@ -75,6 +75,7 @@ def test_every_peer_says_what_it_needs_and_what_it_does():
         assert "\n" not in peer.note
 
 
+@pytest.mark.ring_programs
 def test_a_peer_that_cannot_be_installed_is_told_apart(tmp_path):
     """The reason is pip's own; the table shows it where the peer would stand."""
     peer = Peer("nobody", (f"nobody @ file://{tmp_path}/nobody.whl",), "Nothing.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 from nursed import Nursed
@@ -70,8 +69,8 @@ def begun(nursed, pipe, deed):
     assert pipe.next(5) == b"begun"  # and no more: it may go on to write at once
 
 
-def test_three_hundred_files_are_read_at_a_rate(nursed, capsys):
-    """All of them, each in a child; how many a second is printed."""
+def test_many_files_are_read(nursed):
+    """All of them, each in a child."""
     nursed.write("_helper.py", "def clean(x): return x\n")
     text = """\
     from taskflow import pipeline, task
@@ -81,14 +80,10 @@ def test_three_hundred_files_are_read_at_a_rate(nursed, capsys):
     @pipeline(schedule="H 6 * * *", timezone="Europe/Brussels")
     def p{0}(n: int = 3): return fetch(fetch(n))
     """
-    files = [nursed.write(f"p{number}.py", text.format(number)) for number in range(300)]
-    began = time.perf_counter()
+    files = [nursed.write(f"p{number}.py", text.format(number)) for number in range(80)]
     readings = nursed.read(*files)
-    rate = len(files) / (time.perf_counter() - began)
-    with capsys.disabled():
-        print(f" {rate:.0f} files a second ", end="")
     assert {reading.error for reading in readings} == {""}
-    assert len({each.name for reading in readings for each in reading.deployed}) == 300
+    assert len({each.name for reading in readings for each in reading.deployed}) == 80
 
 
 def test_a_file_leaves_nothing_for_the_next(nursed):
