@@ -37,9 +37,14 @@ class StoreLock:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close the files; a lock that is held stays so until the process that holds it lets go."""
-        os.close(self._turn)
-        os.close(self._lock)
+        """Close the files; a lock that is held stays so until the process that holds it lets go.
+
+        Safe to call twice: the numbers may be those of other files by then.
+        """
+        open_files, self._turn, self._lock = (self._turn, self._lock), -1, -1
+        for fd in open_files:
+            if fd >= 0:
+                os.close(fd)
 
 
 def _open(path: str) -> int:

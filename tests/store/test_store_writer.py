@@ -88,6 +88,19 @@ def test_who_waits_for_the_lock_is_next(tmp_path):
     other.close()
 
 
+def test_a_child_closes_nothing_that_a_closed_store_once_had(store):
+    """Its numbers are those of other files by now."""
+    begun(store)
+    held = {int(name) for name in os.listdir("/proc/self/fd")}
+    store.close()
+    freed = held - {int(name) for name in os.listdir("/proc/self/fd")}
+    reused = [os.open(os.devnull, os.O_RDONLY) for _ in freed]
+    assert set(reused) & freed
+    store.disown()  # as after a fork
+    for fd in reused:
+        os.close(fd)
+
+
 @pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("process", 1)])
 def test_a_commit_is_as_safe_as_its_run_asks_for(store, durability, synchronous):
     """It waits for the disk, or leaves that to the system; a group with both waits."""
