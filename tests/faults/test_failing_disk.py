@@ -42,7 +42,7 @@ def test_a_flush_that_fails_pauses_the_run(project, nth):
     assert shown["params"] == {"n": 6}
     assert f"taskflow resume {shown['id']}" in ended.err
     kept = sum(each["count"] for each in shown["tasks"] if each["state"] == "succeeded")
-    assert kept < 6
+    assert kept < 6 or nth == 6  # the last flush: all tasks are kept, and how the run ended is not
     assert project.taskflow("resume", "last").out == "6\n"
     assert all(project.noted[f"step {n}"] == 1 for n in range(kept))
     assert set(project.noted) == {f"step {n}" for n in range(6)}
