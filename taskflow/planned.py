@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-#: What happens to ticks that are due while nobody was there to start them.
-CATCHUPS: Final = ("none", "latest", "all")
-#: What happens to a tick that is due while the run of an earlier one goes on.
-OVERLAPS: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
-
 #: Why a tick was skipped that was due while its schedule was paused.
 PAUSED: Final = "paused"
 

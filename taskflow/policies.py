@@ -216,6 +216,13 @@ class Schedule:
         return tuple(_name_of_pipeline(each) for each in every if each is not None)
 
 
+#: What happens to ticks that are due while nobody was there to start them.
+CATCHUPS: Final = ("none", "latest", "all")
+#: What happens to a tick that is due while the run of an earlier one goes on.
+OVERLAPS: Final = ("skip", "queue_one", "queue", "cancel_running", "allow")
+#: What a pipeline may have told: how a run has ended, and of ticks that were late, or skipped.
+HOOKS: Final = ("on_success", "on_failure", "on_late", "on_skipped")
+
 #: When a task may run, judged once all its inputs have ended; the names are Airflow's.
 TRIGGER_RULES: Final = (
     "all_success",

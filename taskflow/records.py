@@ -163,7 +163,7 @@ Record = Kept | KeptTasks | Tried | Given | Worker | Wrote
 
 
 class Source(NamedTuple):
-    """The source of one module as it was when a trace was made."""
+    """The source of one module, as it was when a trace was made or a file was read."""
 
     path: str
     text: bytes

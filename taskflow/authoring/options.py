@@ -10,8 +10,19 @@ from taskflow.authoring import keywords
 from taskflow.authoring.advice import near
 from taskflow.authoring.where import here, shown
 from taskflow.errors import DefinitionError
-from taskflow.planned import CATCHUPS, OVERLAPS
-from taskflow.policies import TRIGGER_RULES, Cache, Duration, Limit, Rate, Retry, Schedule, seconds
+from taskflow.policies import (
+    CATCHUPS,
+    HOOKS,
+    OVERLAPS,
+    TRIGGER_RULES,
+    Cache,
+    Duration,
+    Limit,
+    Rate,
+    Retry,
+    Schedule,
+    seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -222,7 +233,7 @@ class PipelineOptions(Options):
         _check_count(self, "max_active_runs", "workers")
         if self.misfire_grace is not None:
             _seconds("misfire_grace", self.misfire_grace)
-        for name in ("on_success", "on_failure", "on_late", "on_skipped"):
+        for name in HOOKS:
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise DefinitionError(f"{name} must be a function")
         for schedule in self.schedules():

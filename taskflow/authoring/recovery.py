@@ -65,7 +65,7 @@ def resume(
         past = past_of(store, row, repair=repair)
         reach("past read")
         again = Again(store, row, past, ledger, changed=_changed(store, row))
-        return _with(pipeline, row, options).execute(params, listeners, again)
+        return as_before(pipeline, row, options).execute(params, listeners, again)
     except BaseException:
         ledger.close()
         raise
@@ -88,7 +88,7 @@ def rerun(
         _check_known(start_from, store, row)
     past = past_of(store, row) if start_from else None
     again = Again(store, row, past, anew=start_from, changed=_changed(store, row))
-    return _with(pipeline, row, options).execute(params, listeners, again)
+    return as_before(pipeline, row, options).execute(params, listeners, again)
 
 
 def _store(options: dict[str, Any]) -> Store:
@@ -100,7 +100,9 @@ def _store(options: dict[str, Any]) -> Store:
     return store
 
 
-def _with(pipeline: Pipeline[..., Any], row: RunRow, options: dict[str, Any]) -> Pipeline[..., Any]:
+def as_before(
+    pipeline: Pipeline[..., Any], row: RunRow, options: dict[str, Any]
+) -> Pipeline[..., Any]:
     """The pipeline with the options that the run had, and those that are given now."""
     before = {name: value for name, value in row.settings.items() if value is not None}
     before["fail_fast"] = bool(before.get("fail_fast"))

@@ -10,7 +10,9 @@ import os
 import sys
 import sysconfig
 from importlib.machinery import SourceFileLoader as FileLoader
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from taskflow.records import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,25 +27,17 @@ _INSTALLED: Final = tuple(
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
-class ModuleSource(NamedTuple):
-    """The source of a module: its path, its bytes, whether it is a package."""
-
-    path: str
-    text: bytes
-    is_package: bool
-
-
 #: By module, the sources that were kept, and that this process imports from.
-_SERVED: Final[dict[str, ModuleSource]] = {}
+_SERVED: Final[dict[str, Source]] = {}
 
 
-def note_served(sources: Mapping[str, ModuleSource]) -> None:
+def note_served(sources: Mapping[str, Source]) -> None:
     """From now on this process imports from these sources."""
     _SERVED.clear()
     _SERVED.update(sources)
 
 
-def sources_for(fn: Any, root: str = "") -> dict[str, ModuleSource]:
+def sources_for(fn: Any, root: str = "") -> dict[str, Source]:
     """The sources of the project's modules that a run of `fn` may need, by module name.
 
     Those that are loaded, and those of the project that they import, also inside functions. The
@@ -118,7 +112,7 @@ def is_project_module(name: str, root: str) -> bool:
     return spec is not None and bool(spec.origin) and is_project_file(spec.origin or "", root)
 
 
-def source_of(name: str) -> ModuleSource | None:
+def source_of(name: str) -> Source | None:
     """The source of a module, imported or not; None if it has none."""
     module = sys.modules.get(name)
     path, loader = getattr(module, "__file__", None), getattr(module, "__loader__", None)
@@ -132,7 +126,7 @@ def source_of(name: str) -> ModuleSource | None:
         text = loader.get_data(path) if isinstance(loader, FileLoader) else _content(path)
     except OSError:
         return None
-    return ModuleSource(path, text, os.path.basename(path) == "__init__.py")
+    return Source(path, text, os.path.basename(path) == "__init__.py")
 
 
 def _content(path: str) -> bytes:
@@ -141,7 +135,7 @@ def _content(path: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=256)
-def imported_by(name: str, source: ModuleSource) -> tuple[str, ...]:
+def imported_by(name: str, source: Source) -> tuple[str, ...]:
     """The names of the modules that a source imports, with their packages."""
     try:
         tree = ast.parse(source.text)

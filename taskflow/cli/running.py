@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from taskflow.interfaces import Listener
 
 _EXECUTORS: Final = ("processes", "threads", "inline")
-_CODES: Final = {
+#: The exit code of a command that has seen a run to its end, by how that was.
+CODES: Final = {
     "succeeded": 0,
     "failed": FAILED,
     "timed_out": STOPPED,
@@ -79,7 +80,7 @@ def run_and_show(begin: Callable[[list[Listener]], Run], options: Mapping[str, A
         output.check()
     elif value is not None:
         click.echo(redact(str(value)))
-    return _CODES.get("interrupted" if run.interrupted else run.state, INTERNAL)
+    return CODES.get("interrupted" if run.interrupted else run.state, INTERNAL)
 
 
 def _ended(begin: Callable[[list[Listener]], Run], listeners: list[Listener]) -> Run:

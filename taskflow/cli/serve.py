@@ -12,7 +12,7 @@ from taskflow.cli.exits import guarded
 from taskflow.cli.history import SETTINGS, Command
 from taskflow.cli.run import as_seconds
 from taskflow.errors import LoadError, StoreError
-from taskflow.schedule.hooks import HOOKS
+from taskflow.policies import HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,9 +89,10 @@ def the_store() -> SqliteStore:
 
 
 def _serve(folder: str, options: dict[str, Any]) -> int:
+    from taskflow.executors.machine import cores
     from taskflow.schedule.around import Around
     from taskflow.schedule.catalog import Catalog
-    from taskflow.schedule.crew import Crew, usual_most
+    from taskflow.schedule.crew import Crew
     from taskflow.schedule.folder import Folder
     from taskflow.schedule.hooks import Hooks
     from taskflow.schedule.nursery import Nursery
@@ -109,8 +110,8 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
         nursery = Nursery(limit=options["import_limit"])
         around = Around(store, place, nursery, say, SystemClock(), me(time.time()))
         hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
-        most = options["runs"] or usual_most()
-        workers = options["workers"] or 2 * usual_most()
+        most = options["runs"] or cores()
+        workers = options["workers"] or 2 * cores()
         crew = Crew(around, hooks, most, max(1, workers // most))
         say("serving", place, store=store.url, runs=most, workers=workers)
         try:

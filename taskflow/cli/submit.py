@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from taskflow.cli.exits import FAILED, INTERNAL, STOPPED, guarded
+from taskflow.cli.exits import INTERNAL, guarded
 from taskflow.cli.given import read_given
 from taskflow.cli.page import SETTINGS, Command
+from taskflow.cli.running import CODES
 from taskflow.cli.schedules import pipeline_named
 from taskflow.cli.serve import the_store
 from taskflow.cli.target import data_kept_apart
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 PAUSE: Final = 0.3
 #: States of a run that may still go on.
 _GOING: Final = frozenset({"queued", "running", "paused", "interrupted"})
-_CODES: Final = {"succeeded": 0, "failed": FAILED, "timed_out": STOPPED, "cancelled": STOPPED}
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -71,7 +71,7 @@ def _submitted(name: str, words: list[str], options: dict[str, Any]) -> int:
     click.echo(
         in_json(facts) if options["as_json"] else f"{run.id} {run.state} {run.error}".rstrip()
     )
-    return _CODES.get(run.state, INTERNAL)
+    return CODES.get(run.state, INTERNAL)
 
 
 def ended(store: SqliteStore, run_id: str, wait: Callable[[float], None] = time.sleep) -> RunRow:

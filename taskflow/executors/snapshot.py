@@ -14,18 +14,12 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING, NamedTuple
 
+from taskflow.records import Source
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-
-
-class Source(NamedTuple):
-    """The source of one module as it was when the run started."""
-
-    path: str
-    text: bytes
-    is_package: bool
 
 
 class Loaded(NamedTuple):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow.errors import StoreError
 from taskflow.planned import FileRow
-from taskflow.records import Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -46,13 +45,8 @@ class Catalog:
             if not each.is_gone:
                 self._homes[each.deployed.name] = each.deployed.file
 
-    @property
-    def is_reading(self) -> bool:
-        """Whether files are being read."""
-        return bool(self._asked)
-
-    def look(self) -> bool:
-        """Find what has changed in the folder, and have it read; whether something is gone."""
+    def look(self) -> None:
+        """Find what has changed in the folder, and have it read."""
         try:
             changes = self._folder.look()
         except OSError as error:  # a disk that is away is no folder without files
@@ -60,12 +54,11 @@ class Catalog:
             if why != self._trouble:
                 self._say("trouble", self._folder.path, error=why)
             self._trouble = why
-            return False
+            return
         self._trouble = ""
         back = set(changes.added_or_changed)
         self._gone = [path for path in self._gone if path not in back] + changes.gone
         self._read_all(changes.added_or_changed)
-        has_gone = bool(self._gone)
         while self._gone:  # told once only: what the store does not take now, it takes later
             path = self._gone[0]
             self._book.remove_file(path)
@@ -73,7 +66,6 @@ class Catalog:
             self._refused.discard(path)
             self._say("gone", path)
             self._forget(path)
-        return has_gone
 
     def read_bad_files(self) -> None:
         """Read anew what could not be read: what it lacks may have been installed since."""
@@ -94,8 +86,7 @@ class Catalog:
         clash = "" if reading.error else self._clash(reading)
         error = reading.error or clash
         row = FileRow(reading.file, reading.digest, dict(reading.parts), error, self._clock.now())
-        sources = {module: Source(*source) for module, source in reading.sources.items()}
-        error = self._put(row, reading, sources)
+        error = self._put(row, reading)
         self._refused.discard(reading.file)
         if clash:
             self._refused.add(reading.file)
@@ -106,11 +97,11 @@ class Catalog:
         self._read += 1
         self._report()
 
-    def _put(self, row: FileRow, reading: Reading, sources: dict[str, Source]) -> str:
+    def _put(self, row: FileRow, reading: Reading) -> str:
         """Write what reading a file gave; what is wrong with it, be it that it cannot be kept."""
         folder, seconds = self._folder.path, reading.seconds
         try:
-            self._book.put_file(folder, row, reading.deployed, sources, seconds)
+            self._book.put_file(folder, row, reading.deployed, reading.sources, seconds)
         except StoreError:
             raise
         except Exception as odd:  # noqa: BLE001 - what users define may be odd in any way

@@ -40,7 +40,7 @@ class Crew:
     """Runs that this service has picked."""
 
     def __init__(self, around: Around, hooks: Hooks, most: int, workers: int | None = None) -> None:
-        self._around, self._store, self._hooks = around, around.store, hooks
+        self._store, self._hooks = around.store, hooks
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._most, self._workers = most, workers
         self._hands: dict[str, _Hand] = {}
@@ -53,13 +53,11 @@ class Crew:
     def __len__(self) -> int:
         return len(self._hands) + len(self._lost)
 
-    def fill(self) -> bool:
-        """Begin runs that may, as many as there is room for; whether there were any."""
-        room = self._most - len(self)
-        found = self._store.book.pick(room, self._owner, self._is_driven, self._clock.now())
-        for picked in found:
+    def fill(self) -> None:
+        """Begin runs that may, as many as there is room for."""
+        room, now = self._most - len(self), self._clock.now()
+        for picked in self._store.book.pick(room, self._owner, self._is_driven, now):
             self._begin(picked)
-        return bool(found)
 
     def _is_driven(self, run_id: str, owner: Owner) -> bool:
         if owner[:4] == self._owner[:4]:
@@ -70,9 +68,8 @@ class Crew:
         self._lost.pop(picked.run_id, None)
         self._hands[picked.run_id] = _Hand(picked, self._clock.monotonic())
         order = RunOrder(
-            self._store.url, picked.run_id, picked.epoch, picked.version, self._around.folder,
-            self._workers,
-        )  # fmt: skip
+            self._store.url, picked.run_id, picked.epoch, picked.version, self._workers
+        )
         self._nursery.start_run(picked.run_id, order.encoded())
         if picked.state == "queued":
             self._say("run", picked.pipeline, run=picked.run_id)
@@ -177,8 +174,3 @@ class Crew:
             if owner is not None and owner.host == self._owner.host and lives(owner):
                 with suppress(ProcessLookupError):
                     os.kill(owner.pid, number)
-
-
-def usual_most() -> int:
-    """How many runs go on at once if nobody says: one for each core."""
-    return os.cpu_count() or 1

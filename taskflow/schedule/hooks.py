@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from taskflow.schedule.around import Around
     from taskflow.schedule.messages import Ended
 
-#: What can be told.
-HOOKS: Final = ("on_success", "on_failure", "on_late", "on_skipped")
 #: A hook has so long; seconds.
 HOOK_SECONDS: Final = 300.0
 #: So many go on at once, and so many may wait; of more nobody is told.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 # What msgspec reads of the annotations below is needed while the program runs.
-from taskflow.executors.snapshot import Source  # noqa: TC001
 from taskflow.planned import Deployed  # noqa: TC001
+from taskflow.records import Source  # noqa: TC001
 from taskflow.store.codec import pack, unpack
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ class RunOrder(NamedTuple):
     run: str
     epoch: int
     version: str
-    folder: str
     workers: int | None = None
 
     def encoded(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from taskflow import cron
 from taskflow.authoring.inputs import NoDefaultError
@@ -13,7 +13,7 @@ from taskflow.cron.zones import zone_of
 from taskflow.errors import DefinitionError, ParameterError
 from taskflow.graph.stored import encode
 from taskflow.planned import Deployed, Given, Planned
-from taskflow.policies import seconds
+from taskflow.policies import HOOKS, seconds
 from taskflow.values import dumps
 from taskflow.wanted import given_of
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from taskflow.authoring.options import PipelineOptions
     from taskflow.authoring.pipeline import Pipeline
     from taskflow.policies import Schedule
-
-_HOOKS: Final = ("on_success", "on_failure", "on_late", "on_skipped")
 
 
 def deploy(pipeline: Pipeline[Any, Any], file: str, entry: str, version: str) -> Deployed:
@@ -48,7 +46,7 @@ def deploy(pipeline: Pipeline[Any, Any], file: str, entry: str, version: str) ->
         settings=pipeline.settings().plain(),
         parameters=tuple((r.name, r.type, None if r.required else r.default) for r in rows),
         graph=_graph(pipeline, schedules),
-        hooks=tuple(name for name in _HOOKS if getattr(options, name) is not None),
+        hooks=tuple(name for name in HOOKS if getattr(options, name) is not None),
         given=None if any(row.required for row in rows) else _given(pipeline, {}),
         doc=inspect.cleandoc(pipeline.parameters.doc),
     )

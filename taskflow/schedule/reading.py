@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.authoring.loading import load, own_pipelines, own_traceback, root_and_name
 from taskflow.authoring.source import (
-    ModuleSource,
     imported_by,
     is_project_file,
     project_root,
     sources_for,
 )
 from taskflow.errors import LoadError, TaskflowError
-from taskflow.executors.snapshot import Source
+from taskflow.records import Source
 from taskflow.schedule.defined import refuse_twins
 from taskflow.schedule.folder import digest
 from taskflow.schedule.messages import Reading
@@ -148,7 +147,7 @@ def _parts_on_disk(name: str, file: str, search: Sequence[str]) -> dict[str, str
             continue
         text = _text(path)
         parts[path] = "" if text is None else digest(text)
-        source = ModuleSource(path, text or b"", os.path.basename(path) == "__init__.py")
+        source = Source(path, text or b"", os.path.basename(path) == "__init__.py")
         for each, place in _found(imported_by(module, source), search):
             if place:
                 waiting.append((each, place))

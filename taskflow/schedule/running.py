@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskflow.authoring.loading import find, load, own_traceback, root_and_name
-from taskflow.authoring.recovery import parameters_of, past_of
-from taskflow.authoring.source import ModuleSource, note_served
+from taskflow.authoring.recovery import as_before, parameters_of, past_of
+from taskflow.authoring.source import note_served
 from taskflow.errors import RunOwnedError, TaskflowError, UnknownRunError
 from taskflow.executors import snapshot
 from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder, decoded
@@ -24,7 +24,7 @@ from taskflow.wanted import Again
 if TYPE_CHECKING:
     from taskflow.authoring.pipeline import Pipeline
     from taskflow.interfaces import Ledger
-    from taskflow.records import RunRow, Source
+    from taskflow.records import Source
     from taskflow.schedule.orders import HookOrder
     from taskflow.store.sqlite import SqliteStore
 
@@ -66,26 +66,17 @@ def _drive(order: RunOrder, store: SqliteStore, ledger: Ledger) -> None:
     params = parameters_of(row, pipeline)
     past = past_of(store, row) if traces else None
     again = Again(store, row, past, ledger)
-    _configured(pipeline, row, order).execute(params, (), again)
-
-
-def _configured(pipeline: Pipeline[..., Any], row: RunRow, order: RunOrder) -> Pipeline[..., Any]:
-    """The pipeline with the options that the run was queued with."""
-    names = "executor", "workers", "fail_fast", "timeout", "durability"
-    before = {name: row.settings[name] for name in names if row.settings.get(name) is not None}
-    before.setdefault("workers", order.workers)
-    return pipeline.options(**before, tags=row.tags, store=order.store, progress=False)
+    workers = row.settings.get("workers") or order.workers
+    given = {"workers": workers, "store": order.store, "progress": False}
+    as_before(pipeline, row, given).execute(params, (), again)
 
 
 def pipeline_from(sources: dict[str, Source], file: str, entry: str) -> Pipeline[..., Any]:
     """A pipeline of a file, as the file was when the sources were read."""
     path = Path(file)
     root, name = root_and_name(path)
-    snapshot.serve(
-        {module: snapshot.Source(*source) for module, source in sources.items()},
-        [str(path.parent), str(root)],
-    )
-    note_served({module: ModuleSource(*source) for module, source in sources.items()})
+    snapshot.serve(sources, [str(path.parent), str(root)])
+    note_served(sources)
     module = importlib.import_module(name) if name in sources else load(file)
     found: Pipeline[..., Any] = find(module, entry)
     return found

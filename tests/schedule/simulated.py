@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from looking import DAY, HOUR, MINUTE, YEAR, Paper, at, plan
 
-from taskflow.planned import CATCHUPS, OVERLAPS, ScheduleRow
+from taskflow.planned import ScheduleRow
+from taskflow.policies import CATCHUPS, OVERLAPS
 from taskflow.schedule.agenda import Agenda
 from taskflow.schedule.judging import is_ahead
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looking import DAY, HOUR, MINUTE, SECOND, YEAR, Paper, at, plan, ticks_of
 
-from taskflow.planned import CATCHUPS, OVERLAPS, Standing
+from taskflow.planned import Standing
+from taskflow.policies import CATCHUPS, OVERLAPS
 from taskflow.schedule.coming import coming
 from taskflow.schedule.judging import judge, wakes_at
 

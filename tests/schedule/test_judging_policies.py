@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from looking import DAY, HOUR, MINUTE, Paper, at, plan, shown
 
-from taskflow.planned import OVERLAPS, Standing
+from taskflow.planned import Standing
+from taskflow.policies import OVERLAPS
 from taskflow.schedule.coming import coming
 from taskflow.schedule.judging import MOST_CAUGHT_UP, judge, wakes_at
 
