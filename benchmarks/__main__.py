@@ -34,6 +34,7 @@ QUESTIONS: Final = (
     "resume",
     "progress",
     "scaling",
+    "schedules",
     "throughput",
 )
 #: What `--quick` makes of rounds and sizes.

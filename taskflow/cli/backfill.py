@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from taskflow.cli.schedules import named
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import write_lines
 from taskflow.launch import new_run_id
-from taskflow.schedule.coming import LITTLE, between, up_to
+from taskflow.progress.words import counted
+from taskflow.schedule.coming import LITTLE, between, in_zone, up_to
 
 if TYPE_CHECKING:
     from taskflow.planned import Planned, TickRow
@@ -97,7 +98,7 @@ def _filled(name: str, span: tuple[str, str], only: str, concurrency: int, *, dr
     pairs = [(tick.instant, tick.previous) for tick in wanted]
     book.fill(planned.id, pairs, new_run_id, time.time(), concurrency)
     click.echo(
-        f"{len(wanted):,} runs are queued; taskflow schedules history {planned.id}", err=True
+        f"queued {counted(len(wanted), 'run')}; taskflow schedules history {planned.id}", err=True
     )
     return 0
 
@@ -125,11 +126,10 @@ def _is_wanted(tick: Tick, only: str) -> bool:
 
 def _show(planned: Planned, ticks: list[Tick], wanted: list[Tick]) -> None:
     """The preview: how many ticks there are, and which would run."""
-    zone = ZoneInfo(planned.zone)
-    told = [
-        datetime.fromtimestamp(tick.instant, UTC).astimezone(zone).isoformat() for tick in wanted
-    ]
-    write_lines([[(f"{planned.id}: {len(ticks):,} ticks, {len(wanted):,} to run", "bold")]])
+    told = [in_zone(planned, tick.instant) for tick in wanted]
+    write_lines(
+        [[(f"{planned.id}: {counted(len(ticks), 'tick')}, {len(wanted):,} to run", "bold")]]
+    )
     half = _LISTED // 2
     if len(told) > _LISTED:
         told = [*told[:half], f"... {len(told) - _LISTED:,} more ...", *told[-half:]]

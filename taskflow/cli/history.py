@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,6 +19,7 @@ from taskflow.cli.page import painted
 from taskflow.errors import DefinitionError, StoreError
 from taskflow.pickled import viewed
 from taskflow.policies import seconds
+from taskflow.progress import words
 from taskflow.progress.clean import one_line
 from taskflow.progress.tally import within
 from taskflow.secret import MASK, Redactor
@@ -112,11 +113,8 @@ def local(moment: float) -> str:
 
 
 def iso(moment: float) -> str | None:
-    """A time as programs anywhere read it."""
-    if not moment:
-        return None
-    told = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return told.replace("+00:00", "Z")
+    """A time as programs anywhere read it; None for what has not been yet."""
+    return words.iso(moment) if moment else None
 
 
 def hider(run: RunRow) -> Redactor:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -19,7 +17,8 @@ from taskflow.cli.tables import state, table, write_lines
 from taskflow.launch import new_run_id
 from taskflow.progress.clean import one_line
 from taskflow.progress.jsonl import as_json as in_json
-from taskflow.schedule.coming import coming
+from taskflow.progress.words import counted
+from taskflow.schedule.coming import coming, in_zone
 from taskflow.schedule.judging import judge
 from taskflow.store.owners import lives
 
@@ -67,8 +66,12 @@ def _done(words: list[str], limit: int, *, as_json: bool) -> int:
         return _act(words[0], words[1], limit, as_json=as_json)
     if len(words) > 1:
         raise click.UsageError(f"{words[0]!r} is none of {', '.join(_ACTIONS)}")
+    book = the_store().book
     folder = os.path.abspath(words[0]) if words else ""
-    return _listed(the_store().book, folder, as_json=as_json)
+    if folder and not os.path.isdir(folder) and folder not in book.folders():
+        said = f"there is no folder {words[0]!r}; of one schedule: taskflow schedules next NAME"
+        raise NothingMatched(said)
+    return _listed(book, folder, as_json=as_json)
 
 
 def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
@@ -95,7 +98,7 @@ def _resume(book: Book, found: list[ScheduleRow]) -> None:
     for row in found:
         rows = book.resume(row.planned.id, lambda each: judge(each, now), new_run_id, now) or []
         many = sum(tick.ticks for tick in rows)
-        passed = f"; {many:,} ticks that passed meanwhile are skipped" if many else ""
+        passed = f"; skipped what passed meanwhile: {counted(many, 'tick')}" if many else ""
         click.echo(f"schedule {row.planned.id} goes on{passed}", err=True)
 
 
@@ -165,9 +168,8 @@ def _coming(row: ScheduleRow, count: int) -> list[str]:
     """The next ticks in ISO 8601, with the offset of the schedule's zone."""
     if row.state != "active" or not row.planned.cron:
         return []
-    zone = ZoneInfo(row.planned.zone)
     ticks = coming(row.planned, max(time.time(), row.decided), count)
-    return [datetime.fromtimestamp(tick, UTC).astimezone(zone).isoformat() for tick in ticks]
+    return [in_zone(row.planned, tick) for tick in ticks]
 
 
 def _as_plain(row: ScheduleRow, last: TickRow | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 
 def duration(seconds: float) -> str:
@@ -34,3 +35,14 @@ def rate(per_second: float) -> str:
     if per_second * 60 >= 1:
         return f"{per_second * 60:.0f}/min"
     return f"{per_second * 3600:.0f}/h"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: `1 tick`, `2,000 ticks`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def iso(moment: float) -> str:
+    """Seconds since the epoch in ISO 8601, as UTC with milliseconds: `2026-03-29T06:00:00.000Z`."""
+    told = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return told.replace("+00:00", "Z")

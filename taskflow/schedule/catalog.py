@@ -6,10 +6,13 @@ error is, and what it had before goes on.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from taskflow.errors import StoreError
 from taskflow.planned import FileRow
+from taskflow.progress.words import counted
+from taskflow.store.owners import lives
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,9 +31,9 @@ class Catalog:
     def __init__(self, around: Around, folder: Folder) -> None:
         self._folder, self._book = folder, around.store.book
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
-        self._homes: dict[str, str] = {}  # by name of a pipeline, its file
-        #: Files whose pipelines have names that others have; of earlier services, all bad ones.
-        self._refused: set[str] = set()
+        #: By file, the names of its pipelines that others had; once they are free it is read anew.
+        self._refused: dict[str, Collection[str]] = {}
+        self._seen: object = None  # what the store said when this was last looked into
         self._gone: list[str] = []  # files that are still to be removed from the store
         self._trouble = ""  # with the folder; it is said once
         self._asked: set[str] = set()
@@ -40,10 +43,7 @@ class Catalog:
         for row in self._book.files(folder.path):
             folder.knows(row.path, row.parts)
             if row.error:
-                self._refused.add(row.path)
-        for each in self._book.pipelines(folder.path):
-            if not each.is_gone:
-                self._homes[each.deployed.name] = each.deployed.file
+                self._refused[row.path] = ()
 
     def look(self) -> None:
         """Find what has changed in the folder, and have it read."""
@@ -63,9 +63,9 @@ class Catalog:
             path = self._gone[0]
             self._book.remove_file(path)
             self._gone.pop(0)
-            self._refused.discard(path)
+            self._refused.pop(path, None)
             self._say("gone", path)
-            self._forget(path)
+        self._read_refused()
 
     def read_bad_files(self) -> None:
         """Read anew what could not be read: what it lacks may have been installed since."""
@@ -83,13 +83,10 @@ class Catalog:
         """Keep what reading a file gave."""
         self._asked.discard(reading.file)
         self._folder.knows(reading.file, reading.parts)
-        clash = "" if reading.error else self._clash(reading)
-        error = reading.error or clash
-        row = FileRow(reading.file, reading.digest, dict(reading.parts), error, self._clock.now())
-        error = self._put(row, reading)
-        self._refused.discard(reading.file)
-        if clash:
-            self._refused.add(reading.file)
+        error, taken = self._put(reading)
+        self._refused.pop(reading.file, None)
+        if taken:
+            self._refused[reading.file] = taken
         if error:
             self._say("bad file", reading.file, error=error)
         else:
@@ -97,45 +94,65 @@ class Catalog:
         self._read += 1
         self._report()
 
-    def _put(self, row: FileRow, reading: Reading) -> str:
-        """Write what reading a file gave; what is wrong with it, be it that it cannot be kept."""
-        folder, seconds = self._folder.path, reading.seconds
+    def _put(self, reading: Reading) -> tuple[str, Collection[str]]:
+        """Write what reading a file gave; what is wrong with it, and which names others have."""
         try:
-            self._book.put_file(folder, row, reading.deployed, reading.sources, seconds)
+            taken = self._write(reading, reading.error)
         except StoreError:
             raise
         except Exception as odd:  # noqa: BLE001 - what users define may be odd in any way
-            row = row._replace(error=f"{row.path}: what it defines cannot be kept: {odd}")
-            self._book.put_file(folder, row, (), {}, seconds)
-        return row.error
+            error = f"{reading.file}: what it defines cannot be kept: {odd}"
+            self._write(reading, error)
+            return error, ()
+        if not taken:
+            return reading.error, ()
+        error = "\n".join(self._clash(name, home) for name, home in taken.items())
+        self._write(reading, error)
+        return error, taken
 
-    def _clash(self, reading: Reading) -> str:
-        """Why a file cannot have its pipelines: another one has their names already."""
-        homes = {each.name: self._homes.get(each.name, reading.file) for each in reading.deployed}
-        return "\n".join(
-            f"{name!r} is defined in {home} already; give it another name here, such as "
+    def _write(self, reading: Reading, error: str) -> dict[str, str]:
+        path, folder, parts = reading.file, self._folder.path, dict(reading.parts)
+        row = FileRow(path, reading.digest, parts, error, self._clock.now())
+        kept, elsewhere = ((), ()) if error else (reading.deployed, self._elsewhere())
+        sources = {} if error else reading.sources
+        return self._book.put_file(folder, row, kept, sources, reading.seconds, elsewhere)
+
+    def _clash(self, name: str, home: str) -> str:
+        """Why a file cannot have a pipeline of a name that another has."""
+        is_here = home.startswith(os.path.join(self._folder.path, ""))
+        where = home if is_here else f"{home}, in a folder that is served with the same store,"
+        return (
+            f"{name!r} is defined in {where} already; give it another name here, such as "
             f'name="{name}_2"'
-            for name, home in homes.items()
-            if home != reading.file
         )
 
+    def _elsewhere(self) -> set[str]:
+        """The other folders that services look after, with this store."""
+        served = {folder for folder, owner in self._book.services() if lives(owner)}
+        return served - {self._folder.path}
+
+    def _read_refused(self) -> None:
+        """Read those anew whose names are free now."""
+        if not self._refused:
+            return
+        elsewhere = self._elsewhere()
+        seen = self._book.changes(), elsewhere
+        if seen != self._seen:
+            self._seen = seen
+            folders = {self._folder.path, *elsewhere}
+            self._read_all(
+                file
+                for file, names in self._refused.items()
+                if file not in self._asked and not self._book.homes(names, folders, file)
+            )
+
     def _note(self, reading: Reading) -> None:
-        self._forget(reading.file, {each.name for each in reading.deployed})
         for each in reading.deployed:
-            self._homes[each.name] = each.file
             schedules = "; ".join(planned.words for planned in each.schedules)
             self._say("loaded", each.name, version=each.version[:8], schedule=schedules)
             for planned in each.schedules:
                 for warning in planned.warnings:
                     self._say("warning", planned.id, text=warning)
-
-    def _forget(self, path: str, kept: Collection[str] = ()) -> None:
-        """A file has these pipelines only; who was refused a name that is free now is read anew."""
-        lost = {name for name, home in self._homes.items() if home == path and name not in kept}
-        for name in lost:
-            del self._homes[name]
-        if lost:
-            self._read_all(sorted(self._refused))
 
     def _report(self) -> None:
         """Say how far the reading of many files is."""
@@ -145,4 +162,6 @@ class Catalog:
         if is_over or now - self._reported > REPORT_SECONDS:
             self._reported = now
             rate = round(self._read / max(took, 0.001), 1)
-            self._say("reading", f"{self._read:,} files", left=len(self._asked), per_second=rate)
+            self._say(
+                "reading", counted(self._read, "file"), left=len(self._asked), per_second=rate
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from taskflow.cron import next_tick, previous_tick, ticks
 
@@ -49,6 +50,11 @@ def coming(planned: Planned, moment: float, count: int) -> list[float]:
         found.append(tick)
         tick = after(planned, tick)
     return found
+
+
+def in_zone(planned: Planned, tick: float) -> str:
+    """A tick in ISO 8601, with the offset that the schedule's zone has then."""
+    return _as_datetime(tick).astimezone(ZoneInfo(planned.zone)).isoformat()
 
 
 def _start(planned: Planned) -> datetime | None:

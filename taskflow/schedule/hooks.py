@@ -16,8 +16,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from taskflow.progress.words import iso
 from taskflow.schedule.orders import HookOrder
-from taskflow.schedule.saying import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class Hooks:
         hook = _OF_STATE.get(run.state, "")
         facts = {
             "pipeline": run.pipeline, "run": run.id, "state": run.state, "error": run.error,
-            "schedule": run.schedule, "tick": shown(run.tick) if run.tick else "",
+            "schedule": run.schedule, "tick": iso(run.tick) if run.tick else "",
         }  # fmt: skip
         self._run_command(hook, facts)
 
@@ -85,7 +85,7 @@ class Hooks:
             by_pipeline.setdefault(names.get(row.schedule, ""), []).append(row)
             facts = {
                 "pipeline": names.get(row.schedule, ""), "schedule": row.schedule, "run": row.run,
-                "tick": shown(row.instant), "why": row.why, "ticks": str(row.ticks),
+                "tick": iso(row.instant), "why": row.why, "ticks": str(row.ticks),
             }  # fmt: skip
             self._run_command(hook, facts)
         for pipeline, ticks in by_pipeline.items():

@@ -68,6 +68,12 @@ class StopRun(NamedTuple):
     signal: int
 
 
+class Ping(NamedTuple):
+    """Asks the nursery whether it is there; it sends the same back."""
+
+    number: int
+
+
 class ChildSaid(NamedTuple):
     """A child that read a file is done with, one way or another."""
 
@@ -78,8 +84,8 @@ class ChildSaid(NamedTuple):
     seconds: float
 
 
-_KINDS: Final = (ReadFile, StartRun, StopRun, ChildSaid, Ended)
-Message = ReadFile | StartRun | StopRun | ChildSaid | Ended
+_KINDS: Final = (ReadFile, StartRun, StopRun, Ping, ChildSaid, Ended)
+Message = ReadFile | StartRun | StopRun | Ping | ChildSaid | Ended
 
 
 def encode(message: Message) -> bytes:

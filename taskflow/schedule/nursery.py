@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +28,7 @@ from taskflow.schedule.messages import (
     Ended,
     Frames,
     Message,
+    Ping,
     ReadFile,
     Reading,
     StartRun,
@@ -47,6 +49,8 @@ _PROGRAM: Final = (
 _CHUNK: Final = 1 << 16
 #: Seconds that it has to end when the service hangs up.
 _GRACE: Final = 5.0
+#: Seconds that it has to take what it is told.
+_PATIENCE: Final = 30
 #: A file that was read alone when its nursery died, so often, is to blame for it.
 _DEATHS: Final = 2
 
@@ -74,7 +78,10 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the service
             )
+        # Not `settimeout`, which makes `recv` wait in spite of MSG_DONTWAIT.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE, 0))
         self._socket = ours
+        self._pinged = self._answered = 0
         self._frames = Frames()
         self._asked: dict[str, str] = {}
 
@@ -126,6 +133,17 @@ class Nursery:
         """Send a signal to the process of a run, if it has not ended."""
         self._send(StopRun(ident, int(number)))
 
+    def check(self) -> None:
+        """Ask whether it is there; one that has not answered since the last time is killed.
+
+        It never waits for anything, so it does not answer if it is stopped (SIGSTOP), or worse.
+        """
+        if self._answered < self._pinged:
+            self._process.kill()
+        else:
+            self._pinged += 1
+            self._send(Ping(self._pinged))
+
     def fileno(self) -> int:
         """What becomes readable when there is something to receive."""
         return self._socket.fileno()
@@ -139,7 +157,11 @@ class Nursery:
         found: list[Reading | Ended] = [*self._given_up]
         self._given_up.clear()
         while data := self._arrived():
-            found += [self._told(decode(frame)) for frame in self._frames.feed(data)]
+            for message in map(decode, self._frames.feed(data)):
+                if isinstance(message, Ping):
+                    self._answered = message.number
+                else:
+                    found.append(self._told(message))
         if data == b"" and not found:
             raise ExecutorError(f"the process that imports pipelines is gone: {self._death()}")
         return found
@@ -154,9 +176,11 @@ class Nursery:
             self._process.wait()
 
     def _send(self, message: Message) -> None:
-        # It may be gone: `receive` says so.
-        with suppress(ConnectionError):
-            self._socket.sendall(encode(message))
+        try:
+            with suppress(ConnectionError):  # it may be gone: `receive` says so
+                self._socket.sendall(encode(message))
+        except BlockingIOError:  # what it does not take for so long, it never does
+            self._process.kill()
 
     def _arrived(self) -> bytes | None:
         """Some bytes, none if the nursery is gone; None if there are none just now."""

@@ -25,6 +25,7 @@ from taskflow.schedule.messages import (
     ChildSaid,
     Ended,
     Frames,
+    Ping,
     ReadFile,
     StartRun,
     StopRun,
@@ -170,6 +171,8 @@ class Nursing:
             self._waiting.append(message)
         elif isinstance(message, StartRun):
             self._start_run(message)
+        elif isinstance(message, Ping):
+            self._say(message)
         elif isinstance(message, StopRun):
             for pid, ident in self._runs.items():
                 if ident == message.ident:  # not waited for yet, so the pid is still its own

@@ -6,11 +6,11 @@ import json
 import os
 import select
 import threading
-from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from taskflow.progress.clean import output_lines
+from taskflow.progress.words import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def lines(stream: Steady, now: Callable[[], float]) -> Say:
         given = [f"{name}={value}" for name, value in details.items() if value not in ("", None)]
         text = "  ".join([f"{what:{_WIDTH}}", *filter(None, [about]), *given])
         first, *more = output_lines(text)
-        stream.write("\n    ".join([f"{shown(now())}  {first}", *more]) + "\n")
+        stream.write("\n    ".join([f"{iso(now())}  {first}", *more]) + "\n")
 
     return say
 
@@ -118,9 +118,3 @@ def json_lines(stream: Steady, now: Callable[[], float]) -> Say:
         stream.write(f"{json.dumps(said, default=str)}\n")
 
     return say
-
-
-def shown(seconds: float) -> str:
-    """A moment as UTC in ISO 8601, with milliseconds."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

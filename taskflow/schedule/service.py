@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.errors import DefinitionError, ExecutorError, StoreError
 from taskflow.launch import new_run_id
+from taskflow.progress.words import counted
 from taskflow.schedule.agenda import Agenda
 from taskflow.schedule.judging import PROMPT_SECONDS, judge
 from taskflow.schedule.messages import Ended, Reading
@@ -118,6 +119,7 @@ class Service:
         if now - self._unstuck >= STUCK_SECONDS:
             self._unstuck = now
             self._crew.end_stuck()
+            self._nursery.check()
 
     def _check_store(self) -> None:
         """What is written to a file that was removed is lost, and no other process sees it."""
@@ -152,7 +154,8 @@ class Service:
             # As they stand in the store: another service may have been there before.
             self._plan(self._book.standing(some))
         rows += self._book.follow(new_run_id, now)
-        self._note(rows, now)
+        if rows:
+            self._note(rows, self._clock.now())
 
     def _judged(self, standing: Standing, now: float) -> tuple[float, list[Verdict]]:
         """What becomes of the ticks of a schedule; one that cannot be judged holds up no other."""
@@ -163,6 +166,7 @@ class Service:
             return standing.decided, []
 
     def _note(self, rows: Sequence[TickRow], now: float) -> None:
+        """Say what was committed by now, and tell hooks."""
         for row in rows:
             if row.run:
                 after = round(now - row.instant, 3)
@@ -220,12 +224,12 @@ class Service:
         if self._ending is None and now - self.stopping > grace:
             self._ending = now
             if left:
-                self._say("stopping", f"{left} runs", why="they go on later")
+                self._say("stopping", counted(left, "run"), why="to go on later")
             self._end_all(signal.SIGTERM)
         elif self._ending is not None and now - self._ending > KILL_SECONDS:
             self._ending = now
-            why = f"they have not ended within {KILL_SECONDS:.0f} s"
-            self._say("killing", f"{left} runs", hooks=len(self._hooks), why=why)
+            why = f"not ended within {KILL_SECONDS:.0f} s"
+            self._say("killing", counted(left, "run"), hooks=len(self._hooks), why=why)
             self._end_all(signal.SIGKILL)
         return not left and not len(self._hooks)
 
@@ -239,7 +243,7 @@ class Service:
             self._is_to_reload = True
         elif self.stopping is None:
             self.stopping = self._clock.monotonic()
-            self._say("draining", f"{len(self._crew)} runs")
+            self._say("draining", counted(len(self._crew), "run"))
         else:
             self.stopping = -math.inf
 

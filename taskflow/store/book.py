@@ -18,9 +18,11 @@ from taskflow.store.picking import choose, pick
 from taskflow.store.plans import (
     add_run,
     home_of,
+    homes_of,
     pipeline_row,
     put_pipeline,
     put_version,
+    reader,
     retire,
     schedule_row,
     tick_row,
@@ -29,7 +31,7 @@ from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from taskflow.planned import Deployed, Given, PipelineRow, ScheduleRow, TickRow
     from taskflow.store.deciding import Judge
@@ -59,10 +61,20 @@ class Book:
         deployed: Sequence[Deployed],
         sources: Mapping[str, Source],
         seconds: float,
-    ) -> None:
-        """Keep what was found in a file; of one with an error, what it had before stays."""
+        elsewhere: Collection[str] = (),
+    ) -> dict[str, str]:
+        """Keep what was found in a file; of one with an error, what it had before stays.
 
-        def work(connection: sqlite3.Connection) -> None:
+        Nothing is kept if another file, of this folder or one of those `elsewhere`, has a pipeline
+        of the same name: returns the names, each with its file.
+        """
+
+        def work(connection: sqlite3.Connection) -> dict[str, str]:
+            names = () if file.error else [each.name for each in deployed]
+            folders = {folder, *elsewhere}
+            taken = homes_of(reader(connection), names, folders, besides=file.path)
+            if taken:
+                return taken
             row = (
                 storable(file.path), storable(folder), file.digest, to_json(file.parts),
                 storable(file.error), seconds, file.time,
@@ -70,13 +82,15 @@ class Book:
             connection.execute(statements()["put_file"], row)
             connection.execute(statements()["schedules_changed"])
             if file.error:
-                return
+                return {}
             for each in deployed:
                 put_version(connection, each.version, sources)
                 put_pipeline(connection, folder, each, file.time)
             retire(connection, file.path, {each.name for each in deployed})
+            return {}
 
-        self._do(work)
+        kept: dict[str, str] = self._do(work)
+        return kept
 
     def remove_file(self, path: str) -> None:
         """A file is not there any more, nor what it had."""
@@ -98,6 +112,10 @@ class Book:
     def folders(self) -> list[str]:
         """The folders of which files are known."""
         return [readable(folder) for (folder,) in self._read("folders", ())]
+
+    def homes(self, names: Iterable[str], folders: Collection[str], besides: str) -> dict[str, str]:
+        """Those pipelines that are in one of these folders, each with its file; of one file not."""
+        return homes_of(self._read, names, folders, besides)
 
     def pipelines(self, folder: str = "", name: str = "") -> list[PipelineRow]:
         """The pipelines of a folder, or of all; or the one of a name."""

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.records import Owner
 from taskflow.store.codec import readable
+from taskflow.store.plans import reader
 from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
+
+    from taskflow.store.plans import Read
 
     Lives = Callable[[str, Owner], bool]
-    #: Gives the rows that a statement finds.
-    Read = Callable[[str, dict[str, Any]], Iterable[tuple[Any, ...]]]
     Queues = dict[str | bytes, deque[tuple[Any, ...]]]
 
 #: A run that paused, since nothing more could be kept of it, is tried again after so long.
@@ -53,12 +54,8 @@ def pick(
 ) -> list[Picked]:
     """Own up to `want` runs that may begin, in a transaction."""
     sql = statements()
-
-    def read(name: str, values: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
-        return connection.execute(sql[name], values)
-
     picked = []
-    for number in choose(read, want, lives, now):
+    for number in choose(reader(connection), want, lives, now):
         row = connection.execute(sql["run_to_begin"], (number,)).fetchone()
         run_id, pipeline, version, epoch, state, stalled = row
         connection.execute(sql["own"], (stalled, *owner, number))

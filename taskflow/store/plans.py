@@ -13,10 +13,13 @@ from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from taskflow.planned import Given
     from taskflow.records import Source
+
+    #: Gives the rows that a statement finds.
+    Read = Callable[[str, Any], Iterable[tuple[Any, ...]]]
 
 Row = tuple[Any, ...]
 
@@ -26,6 +29,24 @@ class Home(NamedTuple):
 
     schedule: ScheduleRow
     deployed: Deployed
+
+
+def reader(connection: sqlite3.Connection) -> Read:
+    """Reads in the transaction of a connection."""
+    return lambda name, values: connection.execute(statements()[name], values)
+
+
+def homes_of(
+    read: Read, names: Iterable[str], folders: Collection[str], besides: str
+) -> dict[str, str]:
+    """Those pipelines that are in one of these folders, each with its file; of one file not."""
+    found: dict[str, str] = {}
+    for name in names:
+        for home in read("home_of_pipeline", (storable(name),)):
+            file, folder = map(readable, home)
+            if folder in folders and file != besides:
+                found[name] = file
+    return found
 
 
 def put_version(
@@ -45,13 +66,17 @@ def put_version(
 def put_pipeline(
     connection: sqlite3.Connection, folder: str, deployed: Deployed, now: float
 ) -> None:
-    """Keep a pipeline, and its schedules: new ones, and changed ones, count from now."""
+    """Keep a pipeline, and its schedules: new ones, and changed ones, count from now.
+
+    A file of another folder that had it is no longer known, so it is read anew when it is served.
+    """
     sql, name = statements(), storable(deployed.name)
     facts = msgspec.msgpack.encode(deployed._replace(schedules=()))
     row = (
         name, storable(deployed.file), storable(folder), deployed.version, _limit_of(deployed),
         facts, now,
     )  # fmt: skip
+    connection.execute(sql["forget_file_elsewhere"], (name, storable(folder)))
     connection.execute(sql["put_pipeline"], row)
     for planned in deployed.schedules:
         key = storable(planned.id)

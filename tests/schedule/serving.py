@@ -44,9 +44,9 @@ class Place:
         unfinished.rename(path)
         return path
 
-    def serve(self, *options: str) -> Service:
+    def serve(self, *options: str, program: tuple[str, ...] = ("-m", "taskflow")) -> Service:
         """A service that looks after the folder."""
-        return Service(self, options)
+        return Service(self, [*program, "serve", str(self.pipelines), "--json", *options])
 
     def taskflow(self, *words: str) -> subprocess.CompletedProcess[str]:
         """What a command of the command line says."""
@@ -63,10 +63,9 @@ class Place:
 class Service:
     """One `taskflow serve`; a context manager that ends it."""
 
-    def __init__(self, place: Place, options: tuple[str, ...]) -> None:
-        command = [sys.executable, "-m", "taskflow", "serve", str(place.pipelines), "--json"]
+    def __init__(self, place: Place, words: list[str]) -> None:
         self.process = subprocess.Popen(
-            [*command, *options], env=place.environment, cwd=place.folder,
+            [sys.executable, *words], env=place.environment, cwd=place.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self.said: list[dict] = []

@@ -46,6 +46,11 @@ class Looked:
         os.rename(self.folder / f"{name}.part", self.folder / name)
         return self
 
+    def errors(self):
+        """What is wrong with the files, by name."""
+        rows = self.store.book.files(str(self.folder))
+        return {os.path.basename(row.path): row.error for row in rows if row.error}
+
     def look(self):
         """Look, and take what was read, until nothing is."""
         self.catalog.look()
@@ -53,17 +58,14 @@ class Looked:
             select.select([self.nursery], [], [], 60)
             for reading in self.nursery.receive():
                 self.catalog.take(reading)
+            if not self.nursery.waiting:
+                self.catalog.look()
         return self.known()
 
     def known(self):
         """The pipelines that there are, and the files that they are in."""
         rows = [row for row in self.store.book.pipelines() if not row.is_gone]
         return {row.deployed.name: os.path.basename(row.deployed.file) for row in rows}
-
-    def bad(self):
-        """The files with errors."""
-        rows = self.store.book.files(str(self.folder))
-        return [os.path.basename(row.path) for row in rows if row.error]
 
 
 @pytest.fixture
@@ -79,12 +81,53 @@ def test_a_file_that_was_refused_comes_up_when_the_name_is_free(looked, is_anew)
     """The other one was deleted; or that happened while no service was there."""
     assert looked.write("one.py", "p").look() == {"p": "one.py"}
     assert looked.write("two.py", "p").look() == {"p": "one.py"}
-    assert looked.bad() == ["two.py"]
+    assert list(looked.errors()) == ["two.py"]
     (looked.folder / "one.py").unlink()
     if is_anew:
         looked.catalog = looked.anew()
     assert looked.look() == {"p": "two.py"}
-    assert looked.bad() == []
+    assert looked.errors() == {}
+
+
+def test_of_two_files_with_one_name_the_first_keeps_it(looked):
+    """The other is an error that names both; a third with a name of its own is not concerned."""
+    looked.write("first.py", "p").look()
+    known = looked.write("second.py", "p").write("third.py", "q").look()
+    assert known == {"p": "first.py", "q": "third.py"}
+    (told,) = looked.errors().values()
+    first = looked.folder / "first.py"
+    assert told == (
+        f"'p' is defined in {first} already; give it another name here, such as name=\"p_2\""
+    )
+    assert looked.write("second.py", "p_2").look().keys() == {"p", "p_2", "q"}
+
+
+def test_a_name_belongs_to_one_folder_that_is_served(looked, tmp_path):
+    """Another folder with the same store may have it once no service looks after the first."""
+    looked.write("one.py", "p").look()
+    store, served = looked.store, str(looked.folder)
+    store.book.serve(served, me(0.0), lambda _: True)
+    other = Looked(tmp_path / "other", looked.nursery, store)
+    other.folder.mkdir()
+    assert other.write("two.py", "p").look() == {"p": "one.py"}
+    assert "in a folder that is served with the same store" in other.errors()["two.py"]
+    store.book.leave(me(0.0))
+    assert other.look() == {"p": "two.py"}
+    assert other.errors() == {}
+
+
+def test_a_folder_gets_a_name_back(looked, tmp_path):
+    """A service of it that comes later reads the file again, and says why it cannot have it."""
+    looked.write("one.py", "p").look()
+    other = Looked(tmp_path / "other", looked.nursery, looked.store)
+    other.folder.mkdir()
+    assert other.write("two.py", "p").look() == {"p": "two.py"}
+    looked.store.book.serve(str(other.folder), me(0.0), lambda _: True)
+    looked.catalog = looked.anew()
+    assert looked.look() == {"p": "two.py"}
+    assert "'p' is defined in" in looked.errors()["one.py"]
+    looked.store.book.leave(me(0.0))
+    assert looked.look() == {"p": "one.py"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("a.py", "b.py"), ("b.py", "a.py")])
@@ -92,7 +135,7 @@ def test_a_pipeline_moves_from_one_file_to_another(looked, old, new):
     """Whichever of the two is read first."""
     looked.write(old, "p").write(new, "q").look()
     assert looked.write(old, "r").write(new, "p").look() == {"p": new, "r": old}
-    assert looked.bad() == []
+    assert looked.errors() == {}
 
 
 def test_a_file_is_renamed(looked):
@@ -123,7 +166,7 @@ def test_what_cannot_be_kept_is_an_error_of_its_file(looked):
     file = str(looked.folder / "a.py")
     odd = Deployed("p", file, "p", "v", tags=("\ud800",))
     looked.catalog.take(Reading(file, deployed=(odd,), parts={file: "x"}))
-    assert looked.bad() == ["a.py"]
+    assert list(looked.errors()) == ["a.py"]
     assert "cannot be kept" in looked.said[0][-1]["error"]
 
 

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from taskflow.schedule.folder import Folder, digest_of
-from taskflow.schedule.names import clashes
 
 GOOD = """\
 from taskflow import pipeline
@@ -209,14 +208,3 @@ def test_a_file_that_is_gone_is_an_error(nursed):
     reading = nursed.read(str(nursed.folder / "gone.py"))
     assert "there is no file" in reading.error
     assert reading.digest == ""
-
-
-def test_of_two_files_with_one_name_the_first_keeps_it(nursed):
-    """The other is an error that names both; a third with a name of its own is not concerned."""
-    first = nursed.of(GOOD, "first.py")
-    second = nursed.of(GOOD, "second.py")
-    third = nursed.of(GOOD.replace("good", "other"), "third.py")
-    errors = clashes([first, second, third])
-    assert list(errors) == [second.file]
-    assert f"'good' is already defined in {first.file}" in errors[second.file]
-    assert clashes([second, first, third]).keys() == {first.file}

@@ -203,3 +203,20 @@ def test_a_run_is_ended_while_files_are_read(runs, pipe):
     runs.nursery.stop_run("one", signal.SIGKILL)
     (ended,) = runs.received()
     assert (ended.ident, ended.status) == ("one", -signal.SIGKILL)
+
+
+def test_a_nursery_that_stands_still_is_given_up(nursed):
+    """One that answers is left alone; of one that was stopped the service takes another."""
+    nursery = nursed.nursery
+    for _ in range(3):
+        nursery.check()
+        assert nursed.received() == []  # its answer, which is for nobody else
+    os.kill(nursery._process.pid, signal.SIGSTOP)
+    nursery.ask(nursed.write("good.py", GOOD), str(nursed.folder))
+    nursery.check()
+    nursery.check()
+    with pytest.raises(ExecutorError, match="SIGKILL"):
+        nursed.received()
+    nursery.start_anew()
+    (reading,) = nursed.received()
+    assert [each.name for each in reading.deployed] == ["good"]

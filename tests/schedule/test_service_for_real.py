@@ -41,6 +41,19 @@ VERSION = " old"
 def slow(path: str) -> str:
     return second(first(path), path)
 """
+#: An import that waits, but not when a service reads the file.
+LATE = """
+if Path("closed").exists():
+    Path("waits").touch()
+    Path("gate").read_text()
+"""
+#: `taskflow`, but that a stop is sooner followed by a kill.
+IMPATIENT = """
+from taskflow.schedule import service
+service.KILL_SECONDS = 1.0
+from taskflow.__main__ import main
+main()
+"""
 
 
 @pytest.fixture
@@ -74,6 +87,31 @@ def test_each_second_has_one_run_whatever_else_is_in_the_folder(place):
     for tick in ticks:
         run = runs[tick.run]
         assert (run.schedule, run.tick, run.previous) == ("beat", tick.instant, tick.instant - 1)
+    store.close()
+
+
+def test_a_run_whose_import_hangs_holds_up_no_neighbour(place):
+    """Its tick has a run from the start, which begins once the import is done."""
+    gate = gate_of(place)
+    place.write("beat.py", BEAT)
+    place.write("late.py", BEAT.replace("beat", "late") + LATE)
+    with place.serve("--runs", "2") as service:
+        service.until("succeeded", "late")
+        (place.folder / "closed").touch()
+        run_id = service.until("tick", "late")["run"]
+        while not (place.folder / "waits").exists():
+            run_id = service.until("tick", "late")["run"]
+        service.until("succeeded", "beat", 3)
+        store = place.store()
+        assert store.find(run_id).state == "queued"
+        assert "running" not in {run.state for run in store.runs() if run.pipeline == "late"}
+        (place.folder / "closed").unlink()
+        open_gate(gate)
+        service.until("succeeded", "late", 2)
+        assert service.stop() == 0
+    for name in ("beat", "late"):
+        instants = seconds_of(store.book.ticks(name))
+        assert instants == [instants[0] + n for n in range(len(instants))]
     store.close()
 
 
@@ -311,7 +349,8 @@ def hangs() -> None:
     pass
 """,
     )
-    with place.serve("--grace", "0", "--runs", "2", "--on-success", "sleep 600") as service:
+    options = ("--grace", "0", "--runs", "2", "--on-success", "sleep 600")
+    with place.serve(*options, program=("-c", IMPATIENT)) as service:
         service.until("loaded", "hangs")
         path = str(place.folder)
         runs = [

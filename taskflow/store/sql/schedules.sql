@@ -14,8 +14,11 @@ SELECT path, digest, parts, error, time FROM pipeline_files WHERE folder = ? ORD
 SELECT DISTINCT folder FROM pipeline_files ORDER BY folder;
 
 -- name: home_of_pipeline
-SELECT pipelines.file FROM pipelines JOIN pipeline_files ON pipeline_files.path = pipelines.file
-WHERE name = ? AND NOT is_gone;
+SELECT file, folder FROM pipelines WHERE name = ? AND NOT is_gone;
+
+-- name: forget_file_elsewhere
+DELETE FROM pipeline_files
+WHERE path = (SELECT file FROM pipelines WHERE name = ? AND folder <> ? AND NOT is_gone);
 
 -- name: put_pipeline
 INSERT OR REPLACE INTO pipelines (name, file, folder, version, is_gone, max_active, facts, time)
