@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 #: Why a tick was skipped that was due while its schedule was paused.
 PAUSED: Final = "paused"
+#: With `catchup="none"`, a tick that is later than this is one that nobody was there for; seconds.
+PROMPT_SECONDS: Final = 60.0
 
 
 class Given(NamedTuple):
@@ -38,6 +40,11 @@ class Planned(NamedTuple):
     grace: float | None = None  #: a tick that is later than this is skipped; seconds
     given: Given = Given()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def latest(self) -> float | None:
+        """A tick that is later than so many seconds is skipped; None: none is too late."""
+        return PROMPT_SECONDS if self.grace is None and self.catchup == "none" else self.grace
 
 
 class Deployed(NamedTuple):

@@ -207,6 +207,10 @@ class Schedule:
         for name in ("start", "end"):
             _require_moment(name, getattr(self, name))
         object.__setattr__(self, "jitter", seconds(self.jitter))
+        _require(
+            bool(self.cron.strip()) or not self.jitter,
+            "jitter spreads the ticks of a cron expression, and on_success_of alone has none",
+        )
 
     @property
     def follows(self) -> tuple[str, ...]:

@@ -116,6 +116,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
         say("serving", place, store=store.url, runs=most, workers=workers)
         try:
             store.book.serve(place, around.me, lives)
+            crew.adopt()
             Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
         finally:
             nursery.close()

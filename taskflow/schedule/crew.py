@@ -53,6 +53,12 @@ class Crew:
     def __len__(self) -> int:
         return len(self._hands) + len(self._lost)
 
+    def adopt(self) -> None:
+        """Look after what a service that is gone has left going, unless it may be another one's."""
+        others = [owner for _, owner in self._store.book.services() if lives(owner)]
+        if all(owner[:4] == self._owner[:4] for owner in others):
+            self._lost.update(self._store.book.driven(self._store.drives))
+
     def fill(self) -> None:
         """Begin runs that may, as many as there is room for."""
         room, now = self._most - len(self), self._clock.now()

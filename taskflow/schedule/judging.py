@@ -31,8 +31,6 @@ from taskflow.schedule.coming import LITTLE, after, between, up_to
 if TYPE_CHECKING:
     from taskflow.planned import Planned, Standing
 
-#: With `catchup="none"`, a tick that is later than this is one that nobody was there for; seconds.
-PROMPT_SECONDS: Final = 60.0
 #: So many ticks are caught up at most.
 MOST_CAUGHT_UP: Final = 1_000
 #: So many that are skipped have a row each; of more, one row tells.
@@ -138,12 +136,9 @@ def _verdicts(standing: Standing, due: list[float], now: float) -> list[Verdict]
 def _last_of(standing: Standing, tick: float, now: float) -> Verdict:
     """What becomes of the last tick that is due."""
     planned = standing.planned
-    grace = planned.grace
-    if grace is None and planned.catchup == "none":
-        grace = PROMPT_SECONDS
     late = now - tick - _spread(planned, tick)
-    if grace is not None and late > grace:
-        why = f"{duration(late)} late; misfire_grace is {duration(grace)}"
+    if planned.latest is not None and late > planned.latest:
+        why = f"{duration(late)} late; misfire_grace is {duration(planned.latest)}"
         if planned.grace is None:
             why = f'{duration(late)} late; catchup is "none"'
         return Verdict(tick, runs=False, why=why)

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.errors import DefinitionError, ExecutorError, StoreError
 from taskflow.launch import new_run_id
+from taskflow.planned import PROMPT_SECONDS
 from taskflow.progress.words import counted
 from taskflow.schedule.agenda import Agenda
-from taskflow.schedule.judging import PROMPT_SECONDS, judge
+from taskflow.schedule.judging import judge
 from taskflow.schedule.messages import Ended, Reading
 
 if TYPE_CHECKING:

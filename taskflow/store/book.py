@@ -300,6 +300,12 @@ class Book:
         run_id: str = self._do(work)
         return run_id
 
+    def driven(self, lives: Lives) -> dict[str, Owner]:
+        """Runs that somebody drives who still has them in hand, and who that is."""
+        rows = self._read("owned_runs", ())
+        owners = {run_id: Owner(*owner) for _, _, _, _, _, run_id, *owner in rows}
+        return {run_id: owner for run_id, owner in owners.items() if lives(run_id, owner)}
+
     def pick(self, want: int, owner: Owner, lives: Lives, now: float) -> list[Picked]:
         """Own up to `want` runs that nobody drives and that may begin now, fairly.
 

@@ -75,16 +75,17 @@ class Deciding:
 
         Of one pipeline each success is a tick; several pipelines have one together.
         """
-        runs = [run for (run,) in self._all("successes", (self._key,))]
+        successes = self._all("successes", (self._key,))
         self._execute("forget_successes", self._key)
-        if len(self._planned.follows) > 1:
-            runs = [", ".join(runs)] if runs else []
-        return [self._after(each, refusal) for each in runs]
+        together = [successes] if successes and len(self._planned.follows) > 1 else []
+        return [self._after(each, refusal) for each in together or zip(successes)]
 
-    def _after(self, runs: str, refusal: str) -> TickRow:
-        """A tick after the success of some runs."""
+    def _after(self, successes: Sequence[tuple[str, float | None]], refusal: str) -> TickRow:
+        """A tick after the success of some runs, of each its id and its end, if it is known."""
+        runs = ", ".join(run for run, _ in successes)
+        late = self._now - max(self._now if ended is None else ended for _, ended in successes)
         standing = Standing(self._planned, 0.0, self._open_runs())
-        refusal = refusal or self._out_of_season() or standing.refusal
+        refusal = refusal or self._out_of_season() or self._too_late(late) or standing.refusal
         why = f"after {runs}; {refusal}" if refusal else f"after {runs}"
         row = self._tick(self._now, why, runs=not refusal)
         while not self._execute("add_tick", *tick_values(row)):  # of two at once one is later
@@ -122,6 +123,15 @@ class Deciding:
         if start is not None and self._now < start:
             return "before its start"
         return "after its end" if end is not None and self._now > end else ""
+
+    def _too_late(self, seconds: float) -> str:
+        """Why what succeeded so long ago starts nothing; empty if it does."""
+        latest = self._planned.latest
+        if latest is None or seconds <= latest:
+            return ""
+        is_said = self._planned.grace is not None
+        policy = f"misfire_grace is {latest:g} s" if is_said else 'catchup is "none"'
+        return f"{seconds:.0f} s late; {policy}"
 
     def _open(self) -> list[tuple[str, str, int]]:
         asked = storable(self._home.schedule.pipeline), self._key

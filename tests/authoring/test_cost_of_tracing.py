@@ -92,12 +92,12 @@ def function_calls(shape, n):
 @pytest.mark.parametrize(
     ("shape", "python", "built_in"),
     [
-        (fan, 6.1, 18),
-        (chain, 6.1, 22),
-        (tree, 6.1, 20),
-        (named, 6.1, 18),
-        (listed, 8.1, 24),
-        (optional, 7.1, 26),
+        (fan, 6, 18),
+        (chain, 6, 22),
+        (tree, 6, 20),
+        (named, 6, 18),
+        (listed, 8, 24),
+        (optional, 7, 26),
         (nested, 9, 24),
     ],
 )
@@ -105,8 +105,9 @@ def test_a_further_call_of_a_task_needs_few_function_calls(shape, python, built_
     """The first call finds out what the others are told; each of these has an equal share."""
     shape.trace(n=CALLS)
     fewer, more = function_calls(shape, CALLS), function_calls(shape, 2 * CALLS)
-    assert (more[0] - fewer[0]) / CALLS <= python
-    assert (more[1] - fewer[1]) / CALLS <= built_in
+    few = CALLS // 10  # of the collector's callbacks, say, one run has more than the other
+    assert more[0] - fewer[0] <= python * CALLS + few
+    assert more[1] - fewer[1] <= built_in * CALLS + few
 
 
 def test_a_call_with_a_list_of_futures_is_as_large_as_one_with_a_few():

@@ -166,3 +166,20 @@ def test_a_run_that_no_folder_has_made_starts_nothing(store):
     put(store, follower("load"))
     begun(store, "by-hand", pipeline="load").end("succeeded", seconds=1.0, counts={})
     assert follow(store, NOON) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [({"grace": HOUR}, "misfire_grace is 3600 s"), ({"catchup": "none"}, 'catchup is "none"')],
+)
+def test_what_succeeded_too_long_ago_starts_nothing(store, policy, why):
+    """Nobody was there to look; of several what counts is the last success."""
+    put(store, follower("load", "clean", **policy))
+    runs = [succeed(store, "load"), succeed(store, "clean")]
+    ended = max(store.find(run).ended for run in runs)
+    [tick] = follow(store, ended + 1.5 * HOUR)
+    assert (tick.run, tick.why) == ("", f"after {', '.join(runs)}; 5400 s late; {why}")
+    runs = [succeed(store, "load", "again-"), succeed(store, "clean", "anew-")]
+    [tick] = follow(store, max(store.find(run).ended for run in runs) + 59)
+    assert tick.run
+    assert tick.why == f"after {', '.join(runs)}"

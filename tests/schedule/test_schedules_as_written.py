@@ -18,6 +18,10 @@ def load():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (
+            {"on_success_of": "load", "jitter": "5m"},
+            "jitter spreads the ticks of a cron expression, and on_success_of alone has none",
+        ),
         ({}, "a Schedule needs a cron expression, such as Schedule('0 6 * * *')"),
         ({"cron": " "}, "or on_success_of="),
         ({"cron": 6}, "a Schedule takes a cron text, not 6"),

@@ -153,7 +153,7 @@ def test_a_run_goes_on_with_the_code_that_it_was_started_with(place):
 
 
 def test_a_service_that_is_killed_leaves_its_runs_to_themselves_and_to_the_next_one(place):
-    """No tick runs twice, and none is lost."""
+    """No tick runs twice, and none is lost; the next one tells how the runs end."""
     gate = gate_of(place)
     place.write("beat.py", BEAT)
     place.write("slow.py", SLOW)
@@ -162,11 +162,15 @@ def test_a_service_that_is_killed_leaves_its_runs_to_themselves_and_to_the_next_
         run_id = place.taskflow("submit", "slow", "--path", str(place.folder)).stdout.strip()
         service.until("run", "slow")
         service.until("succeeded", "beat")
+        while not (place.folder / "begun").exists():
+            os.sched_yield()
         service.kill()
-    open_gate(gate)
-    with place.serve() as service:
+    with place.serve("--on-success", 'echo "$TASKFLOW_RUN" >> told') as service:
         service.until("succeeded", "beat", 2)
+        open_gate(gate)
+        service.until("succeeded", "slow")
         assert service.stop() == 0
+    assert run_id in (place.folder / "told").read_text().split()
     store = place.store()
     assert store.find(run_id).state == "succeeded"
     instants = seconds_of(store.book.ticks("beat"))

@@ -106,7 +106,9 @@ WHERE NOT is_gone AND NOT is_paused AND NOT EXISTS (
 );
 
 -- name: successes
-SELECT run FROM successes WHERE schedule = ? ORDER BY number;
+SELECT successes.run, runs.ended
+FROM successes LEFT JOIN runs ON runs.id = successes.run
+WHERE successes.schedule = ? ORDER BY successes.number;
 
 -- name: forget_successes
 DELETE FROM successes WHERE schedule = ?;
