@@ -73,7 +73,7 @@ def put_pipeline(
     sql, name = statements(), storable(deployed.name)
     facts = msgspec.msgpack.encode(deployed._replace(schedules=()))
     row = (
-        name, storable(deployed.file), storable(folder), deployed.version, _limit_of(deployed),
+        name, storable(deployed.file), storable(folder), deployed.version, deployed.max_active,
         facts, now,
     )  # fmt: skip
     connection.execute(sql["forget_file_elsewhere"], (name, storable(folder)))
@@ -98,12 +98,6 @@ def _put_follows(
     connection.execute(sql["unfollow"], (key, followed))
     connection.execute(sql["forget_unfollowed"], (key, "[]" if comes_back else followed))
     connection.executemany(sql["follow"], [(key, storable(each)) for each in planned.follows])
-
-
-def _limit_of(deployed: Deployed) -> int | None:
-    """How many runs of a pipeline go on at once; one where none may overlap, if nothing is said."""
-    overlaps = {each.overlap for each in deployed.schedules}
-    return deployed.max_active or (1 if overlaps and "allow" not in overlaps else None)
 
 
 def _decided_of(planned: Planned, known: ScheduleRow | None, now: float) -> float:

@@ -28,9 +28,14 @@ def ids(prefix="r"):
 
 
 def pipeline(name="scrape", *schedules, **more):
-    """A pipeline of a file, with its schedules; without any with one that is hourly."""
+    """A pipeline of a file, with its schedules; without any with one that is hourly.
+
+    It has one run at a time, unless they may overlap, or `max_active` says so.
+    """
     schedules = schedules or (plan(id=name),)
     file = more.pop("file", f"/flows/{name}.py")
+    if all(each.overlap != "allow" for each in schedules):
+        more.setdefault("max_active", 1)
     return Deployed(name, file, "main", "v1", schedules, **{"given": Given(), **more})
 
 
