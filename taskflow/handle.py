@@ -16,7 +16,7 @@ from taskflow.draw import Drawable, Facts
 from taskflow.engine.loop import BUSY_SECONDS, GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
 from taskflow.errors import RunCancelled, RunFailed, RunPaused, RunTimedOut
-from taskflow.events import BAD, GOOD, PENDING, SKIPPED, RunEnded, RunNoticed, RunStarted
+from taskflow.events import GOOD, PENDING, SKIPPED, RunEnded, RunNoticed, RunStarted
 from taskflow.graph.graph import HELPERS, VALUE, Link, node_of
 from taskflow.keeper import advice, preview_of
 from taskflow.listening import Heard, say, tell
@@ -137,9 +137,10 @@ class Run(Drawable):
     def _finish(self, took: float) -> None:
         try:
             self._executor.stop()
-            self._keep_end(took)
+            counts = self._plan.counts()
+            self._keep_end(took, counts)
             again = f"taskflow resume {self.id}" if self._keeper else ""
-            now, counts = self._clock.now(), self._counts()
+            now = self._clock.now()
             ended = RunEnded(self.id, self.state, took, now, counts, self._why(), again)
             news = self._keeper.news() if self._keeper else ()
             self._engine.emit(*map(RunNoticed, news), ended)
@@ -149,7 +150,7 @@ class Run(Drawable):
         finally:
             self._ended.set()
 
-    def _keep_end(self, took: float) -> None:
+    def _keep_end(self, took: float, counts: dict[str, int]) -> None:
         """Commit how the run ended; it has ended only when that is kept."""
         if self._keeper is None:
             return
@@ -162,7 +163,7 @@ class Run(Drawable):
         error = self._keeper.end(
             self.state,
             took,
-            self._counts(),
+            counts,
             error=hide(line),
             result=hide(preview_of(self._plan)) if self.state == "succeeded" else "",
             why=self._engine.cancel_why,
@@ -289,7 +290,7 @@ class Run(Drawable):
     @property
     def counts(self) -> dict[str, int]:
         """How many task runs ended in each state."""
-        return self._counts()
+        return self._plan.counts()
 
     @property
     def first_error(self) -> BaseException | None:
@@ -363,16 +364,6 @@ class Run(Drawable):
         if self._keeper is not None:
             told += f"\n  mend it, then go on where it was: taskflow resume {self.id}"
         return RunFailed(redactor(self.params)(told), self)
-
-    def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for node, state in enumerate(self._plan.state):
-            if self.graph.kind[node] in HELPERS and state not in BAD:
-                continue  # what joins tasks is no task run, but may be what failed
-            run = self._plan.mapping.runs.get(node)
-            for name, count in run.tally.items() if run else [(state, 1)]:
-                counts[name] = counts.get(name, 0) + count
-        return counts
 
 
 def facts_of(plan: Plan) -> Facts:

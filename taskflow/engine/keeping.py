@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from taskflow.graph.graph import nodes_of, sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from taskflow.engine.plan import Plan
 
@@ -28,7 +28,7 @@ class Keeping:
         """Take in the nodes from `first` on: a whole graph, or the fragment of a dynamic call."""
         graph, readers = self._plan.graph, self.readers
         readers += [0] * (len(graph) - first)
-        for node in range(first, len(graph)):
+        for node in self._readers(range(first, len(graph))):
             for above in self._read_by(node):
                 readers[above] += 1
         for node in graph.since(first, graph.gates):  # a truth is small, and asked until the end
@@ -39,6 +39,11 @@ class Keeping:
             for above in nodes_of(graph.result[1]):
                 readers[above] += 1
 
+    def _readers(self, nodes: Iterable[int]) -> list[int]:
+        """Those that read values of others, which of many calls none may do."""
+        inputs, maps = self._plan.graph.inputs, self._plan.graph.maps
+        return [node for node in nodes if inputs[node] or node in maps]
+
     def _read_by(self, node: int) -> list[int]:
         graph = self._plan.graph
         read = nodes_of(graph.inputs[node]) if graph.inputs[node] else []
@@ -46,7 +51,7 @@ class Keeping:
 
     def ended(self, nodes: Sequence[int]) -> None:
         """Nodes ended: they read their inputs no more."""
-        for node in nodes:
+        for node in self._readers(nodes):
             for above in self._read_by(node):
                 self.readers[above] -= 1
                 if not self.readers[above]:

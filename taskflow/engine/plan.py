@@ -17,7 +17,7 @@ and never by recursion, so a chain of any length is fine.
 from __future__ import annotations
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_SPLIT, NOT_RUN, RETRY_LATER
@@ -50,6 +50,7 @@ from taskflow.events import (
 from taskflow.graph.graph import (
     DYNAMIC,
     FLAT,
+    HELPERS,
     MAP,
 )
 
@@ -339,6 +340,23 @@ class Plan(Judging):
     def is_over(self) -> bool:
         """Whether every node has ended."""
         return not self.unended
+
+    def counts(self) -> dict[str, int]:
+        """How many task runs are in each state; those of a map are its elements.
+
+        What joins tasks is no task run, but may be what failed.
+        """
+        kinds, states = self.graph.kind, self.state
+        # All at once: there may be a million.
+        each = Counter(zip(kinds, states, strict=False))
+        each.subtract((kinds[node], states[node]) for node in self.mapping.runs)
+        tallies = [((kind, state), {state: count}) for (kind, state), count in each.items()]
+        tallies += [((kinds[n], states[n]), run.tally) for n, run in self.mapping.runs.items()]
+        counts: Counter[str] = Counter()
+        for (kind, state), tally in tallies:
+            if kind not in HELPERS or state in BAD:
+                counts.update(tally)
+        return dict(+counts)
 
     def label_of(self, node: int, element: int) -> str:
         """What stands between the brackets of an element's key."""
