@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -43,12 +44,17 @@ _SHOWN: Final = 60
     metavar="N",
     help="At most so many ticks [20].",
 )
+@click.option(
+    "--catch-up",
+    is_flag=True,
+    help="With resume: what was due meanwhile is started as the schedule's `catchup` says.",
+)
 @json_option
-def schedules(words: tuple[str, ...], *, limit: int, as_json: bool) -> int:
+def schedules(words: tuple[str, ...], *, limit: int, catch_up: bool, as_json: bool) -> int:
     """List the schedules of a folder that is or was served, or do something about one.
 
     NAME is that of a schedule, or of a pipeline for all that it has. After a resume nothing of what
-    was due meanwhile is started; taskflow backfill does that.
+    was due meanwhile is started, unless --catch-up says so; taskflow backfill does that later.
 
     \b
         taskflow schedules pipelines/
@@ -56,14 +62,16 @@ def schedules(words: tuple[str, ...], *, limit: int, as_json: bool) -> int:
         taskflow schedules history scrape_site --limit 50
         taskflow schedules pause scrape_site
     """  # noqa: D301 - click takes a real backspace for "as it stands"
-    return guarded(lambda: _done(list(words), limit, as_json=as_json))
+    if catch_up and words[:1] != ("resume",):
+        raise click.UsageError("--catch-up is for taskflow schedules resume NAME")
+    return guarded(lambda: _done(list(words), limit, catch_up=catch_up, as_json=as_json))
 
 
-def _done(words: list[str], limit: int, *, as_json: bool) -> int:
+def _done(words: list[str], limit: int, *, catch_up: bool, as_json: bool) -> int:
     if words and words[0] in _ACTIONS and not os.path.isdir(words[0]):
         if len(words) != 2:
             raise click.UsageError(f"write taskflow schedules {words[0]} NAME")
-        return _act(words[0], words[1], limit, as_json=as_json)
+        return _act(words[0], words[1], limit, catch_up=catch_up, as_json=as_json)
     if len(words) > 1:
         raise click.UsageError(f"{words[0]!r} is none of {', '.join(_ACTIONS)}")
     book = the_store().book
@@ -74,7 +82,7 @@ def _done(words: list[str], limit: int, *, as_json: bool) -> int:
     return _listed(book, folder, as_json=as_json)
 
 
-def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
+def _act(action: str, name: str, limit: int, *, catch_up: bool, as_json: bool) -> int:
     book = the_store().book
     found = named(book, name)
     if action == "pause":
@@ -82,7 +90,7 @@ def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
             book.pause(row.planned.id)
             click.echo(f"schedule {row.planned.id} is paused", err=True)
     elif action == "resume":
-        _resume(book, found)
+        _resume(book, found, catch_up=catch_up)
     elif action == "next":
         _write_next(found, as_json=as_json)
     else:
@@ -92,11 +100,12 @@ def _act(action: str, name: str, limit: int, *, as_json: bool) -> int:
     return 0
 
 
-def _resume(book: Book, found: list[ScheduleRow]) -> None:
+def _resume(book: Book, found: list[ScheduleRow], *, catch_up: bool) -> None:
     """Go on with schedules; ticks that passed meanwhile are skipped, for a backfill to run."""
     now = time.time()
+    judged = partial(judge, now=now)
     for row in found:
-        rows = book.resume(row.planned.id, lambda each: judge(each, now), new_run_id, now) or []
+        rows = book.resume(row.planned.id, judged, new_run_id, now, catch_up=catch_up) or []
         many = sum(tick.ticks for tick in rows)
         passed = f"; skipped what passed meanwhile: {counted(many, 'tick')}" if many else ""
         click.echo(f"schedule {row.planned.id} goes on{passed}", err=True)
