@@ -221,6 +221,14 @@ class Setup:
     kept: bool = False
 
 
+class Source(NamedTuple):
+    """The source of one module, as it was when a trace was made or a file was read."""
+
+    path: str
+    text: bytes
+    is_package: bool
+
+
 # --- failures ------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""What happens in a run, as frozen records, and the states a task run and a run can be in.
+"""What happens in a run, as frozen records.
 
 Records are shaped for batches: one `TasksEnded` covers a span of map elements, so a map of a
 million elements makes some hundreds of records, not a million.
@@ -7,63 +7,14 @@ million elements makes some hundreds of records, not a million.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from taskflow.lifecycle import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from taskflow.call import ErrorReport
-
-# --- states of a task run ------------------------------------------------------------------
-
-PENDING: Final = "pending"  #: waits for its inputs
-READY: Final = "ready"  #: inputs are there; waits for a slot
-RUNNING: Final = "running"  #: given to a worker
-RETRYING: Final = "retrying"  #: waits for its next attempt
-SUCCEEDED: Final = "succeeded"
-CACHED: Final = "cached"  #: taken from an earlier run
-FAILED: Final = "failed"  #: its last attempt raised
-CRASHED: Final = "crashed"  #: killed its worker three times
-TIMED_OUT: Final = "timed_out"
-UPSTREAM_FAILED: Final = "upstream_failed"  #: an input failed, so it never ran
-SKIPPED: Final = "skipped"
-CANCELLED: Final = "cancelled"
-
-TASK_STATES: Final = (
-    PENDING,
-    READY,
-    RUNNING,
-    RETRYING,
-    SUCCEEDED,
-    CACHED,
-    FAILED,
-    CRASHED,
-    TIMED_OUT,
-    UPSTREAM_FAILED,
-    SKIPPED,
-    CANCELLED,
-)
-
-#: States with a value.
-GOOD: Final = frozenset({SUCCEEDED, CACHED})
-#: States that count as a failure of the task itself.
-BAD: Final = frozenset({FAILED, CRASHED, TIMED_OUT})
-#: States that never change again.
-ENDED: Final = GOOD | BAD | {UPSTREAM_FAILED, SKIPPED, CANCELLED}
-
-# --- states of a run -----------------------------------------------------------------------
-
-RUN_STATES: Final = (
-    "queued",
-    "running",
-    "paused",
-    "succeeded",
-    "failed",
-    "timed_out",
-    "cancelled",
-    "interrupted",
-)
-
 
 # --- records -------------------------------------------------------------------------------
 

@@ -16,9 +16,10 @@ from taskflow.draw import Drawable, Facts
 from taskflow.engine.loop import BUSY_SECONDS, GRACE_SECONDS, Engine
 from taskflow.engine.plan import Plan
 from taskflow.errors import RunCancelled, RunFailed, RunPaused, RunTimedOut
-from taskflow.events import GOOD, PENDING, SKIPPED, RunEnded, RunNoticed, RunStarted
+from taskflow.events import RunEnded, RunNoticed, RunStarted
 from taskflow.graph.graph import HELPERS, VALUE, Link, node_of
 from taskflow.keeper import advice, preview_of
+from taskflow.lifecycle import GOOD, PENDING, SKIPPED
 from taskflow.listening import Heard, say, tell
 from taskflow.plain import in_short, plain
 from taskflow.secret import redactor

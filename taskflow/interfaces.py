@@ -9,7 +9,7 @@ from taskflow.records import RunFilter
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from taskflow.call import Batch, Report, Setup
+    from taskflow.call import Batch, Report, Setup, Source
     from taskflow.events import Event
     from taskflow.records import (
         CacheEntry,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         Removed,
         Retention,
         RunRow,
-        Source,
         TraceRow,
         Tried,
     )

@@ -20,10 +20,10 @@ from taskflow.tidying import tidy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taskflow.call import Source
     from taskflow.engine.plan import Plan
     from taskflow.graph.graph import Graph
     from taskflow.interfaces import Clock, Ledger, Store
-    from taskflow.records import Source
     from taskflow.secret import Redactor
     from taskflow.wanted import Again
 

@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from taskflow.call import ASK_VALUE
-from taskflow.events import SUCCEEDED
+from taskflow.call import ASK_VALUE, Source
+from taskflow.lifecycle import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,14 +160,6 @@ class Wrote(NamedTuple):
 Record = Kept | KeptTasks | Tried | Given | Worker | Wrote
 
 # --- runs -----------------------------------------------------------------------------------------
-
-
-class Source(NamedTuple):
-    """The source of one module, as it was when a trace was made or a file was read."""
-
-    path: str
-    text: bytes
-    is_package: bool
 
 
 class Owner(NamedTuple):

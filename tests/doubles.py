@@ -28,10 +28,10 @@ from taskflow.call import (
     Started,
     bodies_in,
 )
-from taskflow.events import GOOD, SUCCEEDED
 from taskflow.executors.claims import Granted
 from taskflow.executors.running import Runner
 from taskflow.interfaces import Lane
+from taskflow.lifecycle import GOOD, SUCCEEDED
 from taskflow.testing import FakeClock, Recorder  # what serves users as well is in the package
 from taskflow.values import decode_piece, encode_each
 

@@ -12,7 +12,7 @@ import sysconfig
 from importlib.machinery import SourceFileLoader as FileLoader
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.records import Source
+from taskflow.call import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

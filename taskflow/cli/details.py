@@ -12,7 +12,7 @@ from taskflow.cli.inputs import inputs_of
 from taskflow.cli.previews import preview
 from taskflow.cli.reasons import why_ended, why_waiting
 from taskflow.cli.tables import facts, state, table, write_lines
-from taskflow.events import BAD
+from taskflow.lifecycle import BAD
 from taskflow.progress.clean import one_line, output_lines
 from taskflow.progress.failures import Failures
 from taskflow.progress.jsonl import as_json

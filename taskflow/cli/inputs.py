@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow.cli.previews import element_preview, preview, value_preview
 from taskflow.cli.recorded import TaskRun
-from taskflow.events import GOOD
 from taskflow.graph.graph import HELPERS, Const, Elements, Link, Listed, Nodes, Split, node_of
+from taskflow.lifecycle import GOOD
 from taskflow.pickled import told, viewed
 from taskflow.progress.tally import within
 

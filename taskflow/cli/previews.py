@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from taskflow.call import Piece, Stored
 from taskflow.cli.tables import size
-from taskflow.events import GOOD
+from taskflow.lifecycle import GOOD
 from taskflow.pickled import elements, shown, told, viewed
 from taskflow.progress.clean import one_line
 

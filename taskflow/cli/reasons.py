@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow.call import ASK_VALUE
 from taskflow.cli.history import GOING, local, reason
-from taskflow.events import CANCELLED, GOOD, SKIPPED, UPSTREAM_FAILED
 from taskflow.graph.graph import HELPERS
+from taskflow.lifecycle import CANCELLED, GOOD, SKIPPED, UPSTREAM_FAILED
 from taskflow.progress.clean import one_line
 from taskflow.progress.tally import within
 from taskflow.progress.words import duration

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from taskflow.authoring.advice import near
 from taskflow.call import ASK_VALUE
 from taskflow.cli.history import NothingMatched, hider
-from taskflow.events import BAD, TasksEnded
+from taskflow.events import TasksEnded
 from taskflow.graph.graph import HELPERS
+from taskflow.lifecycle import BAD
 from taskflow.progress.tally import key_of, segments
 from taskflow.records import NO_CALL
 

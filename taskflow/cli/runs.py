@@ -20,7 +20,7 @@ from taskflow.cli.history import (
     took,
 )
 from taskflow.cli.tables import counts, pairs, state, table, write_lines
-from taskflow.events import RUN_STATES
+from taskflow.lifecycle import RUN_STATES
 from taskflow.progress.clean import one_line
 from taskflow.progress.jsonl import as_json
 from taskflow.progress.words import duration

@@ -26,7 +26,7 @@ from taskflow.cli.history import (
 )
 from taskflow.cli.recorded import Recorded, TaskRun, is_task
 from taskflow.cli.tables import counts, facts, pairs, state, table, write_lines
-from taskflow.events import BAD
+from taskflow.lifecycle import BAD
 from taskflow.progress.clean import one_line
 from taskflow.progress.failures import Failures
 from taskflow.progress.jsonl import as_json

@@ -16,8 +16,8 @@ from taskflow.draw import picture as p
 from taskflow.draw.arrows import Arrow, arrows_of, expansions_of, leave_out
 from taskflow.draw.looks import worst
 from taskflow.draw.text import shortened, took
-from taskflow.events import BAD, PENDING
 from taskflow.graph import graph as g
+from taskflow.lifecycle import BAD, PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -15,15 +15,7 @@ from taskflow.call import ASK_SPLIT, Chunk, Piece
 from taskflow.engine.maps import NONE, MapRun, Source
 from taskflow.engine.rules import PICKY, RUN, judge
 from taskflow.engine.work import Work
-from taskflow.events import (
-    ENDED,
-    GOOD,
-    RUNNING,
-    SKIPPED,
-    SUCCEEDED,
-    UPSTREAM_FAILED,
-    TasksPlanned,
-)
+from taskflow.events import TasksPlanned
 from taskflow.graph.graph import (
     FLAT,
     MAP,
@@ -36,6 +28,7 @@ from taskflow.graph.graph import (
     Nodes,
     sources_of,
 )
+from taskflow.lifecycle import ENDED, GOOD, RUNNING, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

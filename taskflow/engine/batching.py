@@ -10,8 +10,8 @@ from taskflow.engine.durations import LEAST_SECONDS
 from taskflow.engine.ordinary import ORDINARY
 from taskflow.engine.slots import Crowd
 from taskflow.engine.work import ASKS, Work
-from taskflow.events import PENDING, READY
 from taskflow.graph.graph import GATHER, TASK, TRUTH
+from taskflow.lifecycle import PENDING, READY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,8 @@ from taskflow.call import ASK_PRINT, ASK_VALUE, Chunk, Outcome, Piece, Stored
 from taskflow.content import elements
 from taskflow.digests import scalars
 from taskflow.engine.work import Work
-from taskflow.events import CACHED, SUCCEEDED, RunNoticed
+from taskflow.events import RunNoticed
+from taskflow.lifecycle import CACHED, SUCCEEDED
 from taskflow.policies import seconds
 from taskflow.records import CacheEntry
 

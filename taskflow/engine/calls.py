@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskflow.call import IDENTITY, Call, ErrorReport, Failed, Gathered, Part
-from taskflow.events import CANCELLED, GOOD, SKIPPED
 from taskflow.graph.graph import FLAT, GATHER, MAP, OUTCOME, SUCCESSES, VALUE, Const, Split
+from taskflow.lifecycle import CANCELLED, GOOD, SKIPPED
 from taskflow.values import dumps
 
 if TYPE_CHECKING:

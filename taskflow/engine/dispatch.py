@@ -22,17 +22,9 @@ from taskflow.engine.durations import QUESTION_SECONDS, QUESTIONS, Durations
 from taskflow.engine.limiting import Limiter
 from taskflow.engine.slots import AHEAD_SECONDS, Queue, slot_states
 from taskflow.engine.work import Work
-from taskflow.events import (
-    CRASHED,
-    RETRYING,
-    SUCCEEDED,
-    TIMED_OUT,
-    RunNoticed,
-    TaskRetrying,
-    TasksReturned,
-    TasksStarted,
-)
+from taskflow.events import RunNoticed, TaskRetrying, TasksReturned, TasksStarted
 from taskflow.graph.graph import HELPERS
+from taskflow.lifecycle import CRASHED, RETRYING, SUCCEEDED, TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

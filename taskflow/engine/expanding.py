@@ -12,8 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskflow.call import ErrorReport
-from taskflow.events import BAD, FAILED, UPSTREAM_FAILED
 from taskflow.graph.merge import Merger
+from taskflow.lifecycle import BAD, FAILED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

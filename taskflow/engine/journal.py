@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_VALUE, CallColumns
 from taskflow.crashing import reach
-from taskflow.events import CANCELLED
 from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK
+from taskflow.lifecycle import CANCELLED
 from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED, Given, Kept, KeptTasks, Tried, Wrote
 
 if TYPE_CHECKING:

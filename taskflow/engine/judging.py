@@ -13,15 +13,7 @@ from taskflow.engine.facts import Facts
 from taskflow.engine.ordinary import ORDINARY
 from taskflow.engine.rules import RUN
 from taskflow.engine.work import ASKS, Work
-from taskflow.events import (
-    CANCELLED,
-    GOOD,
-    PENDING,
-    READY,
-    SKIPPED,
-    SUCCEEDED,
-    TasksEnded,
-)
+from taskflow.events import TasksEnded
 from taskflow.graph.graph import (
     BARRIER,
     CHOICE,
@@ -32,6 +24,7 @@ from taskflow.graph.graph import (
     TASK,
     node_of,
 )
+from taskflow.lifecycle import CANCELLED, GOOD, PENDING, READY, SKIPPED, SUCCEEDED
 
 if TYPE_CHECKING:
     from array import array

@@ -20,12 +20,8 @@ from taskflow.engine.feeding import read_iterators
 from taskflow.engine.journal import Recording
 from taskflow.engine.lookups import Lookups
 from taskflow.errors import RunOwnedError, StoreError
-from taskflow.events import (
-    BAD,
-    RunNoticed,
-    TaskProgressed,
-    TaskWrote,
-)
+from taskflow.events import RunNoticed, TaskProgressed, TaskWrote
+from taskflow.lifecycle import BAD
 from taskflow.quiet import seldom_collecting
 from taskflow.records import Worker, Wrote
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from taskflow.call import ASK_GRAPH, ASK_SPLIT, Chunk, ErrorReport, Piece
 from taskflow.engine.arrivals import Arrivals
 from taskflow.engine.maps import CODE, MapRun
-from taskflow.events import (
+from taskflow.events import TasksEnded
+from taskflow.graph.graph import MAP, VALUE
+from taskflow.lifecycle import (
     BAD,
     CANCELLED,
     ENDED,
@@ -21,9 +23,7 @@ from taskflow.events import (
     SKIPPED,
     SUCCEEDED,
     UPSTREAM_FAILED,
-    TasksEnded,
 )
-from taskflow.graph.graph import MAP, VALUE
 from taskflow.values import decode_piece
 
 if TYPE_CHECKING:

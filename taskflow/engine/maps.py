@@ -14,7 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Chunk, Failed, Piece
-from taskflow.events import (
+from taskflow.lifecycle import (
     BAD,
     CANCELLED,
     GOOD,

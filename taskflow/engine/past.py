@@ -17,7 +17,7 @@ from taskflow.engine.maps import CODE
 from taskflow.engine.plan import Plan
 from taskflow.engine.unchanged import USABLE, by_node
 from taskflow.engine.work import Work
-from taskflow.events import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
+from taskflow.lifecycle import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
 from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED
 
 if TYPE_CHECKING:

@@ -32,7 +32,14 @@ from taskflow.engine.ordinary import Ordinary, alike
 from taskflow.engine.ready import Ready
 from taskflow.engine.taking import Taking
 from taskflow.engine.work import Work
-from taskflow.events import (
+from taskflow.events import TaskRetrying, TasksDone
+from taskflow.graph.graph import (
+    DYNAMIC,
+    FLAT,
+    HELPERS,
+    MAP,
+)
+from taskflow.lifecycle import (
     BAD,
     CACHED,
     CANCELLED,
@@ -44,14 +51,6 @@ from taskflow.events import (
     RUNNING,
     SKIPPED,
     SUCCEEDED,
-    TaskRetrying,
-    TasksDone,
-)
-from taskflow.graph.graph import (
-    DYNAMIC,
-    FLAT,
-    HELPERS,
-    MAP,
 )
 
 if TYPE_CHECKING:

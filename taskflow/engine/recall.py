@@ -14,8 +14,8 @@ from taskflow.call import ASK_GRAPH, ASK_SPLIT, ASK_VALUE, ErrorReport, Piece
 from taskflow.digests import SIZE, Digests, digest
 from taskflow.engine.past import outcome_of
 from taskflow.engine.work import Work
-from taskflow.events import CRASHED
 from taskflow.graph.graph import HELPERS
+from taskflow.lifecycle import CRASHED
 from taskflow.records import UNMET
 
 if TYPE_CHECKING:

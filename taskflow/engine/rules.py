@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from taskflow.events import FAILED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
+from taskflow.lifecycle import FAILED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

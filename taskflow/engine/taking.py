@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskflow.engine.rules import PICKY, RUN, TOLERANT, judge, judge_map
-from taskflow.events import BAD, CANCELLED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
 from taskflow.graph.graph import GATHER, OUTCOME, VALUE, Link, Split, node_of, nodes_of
+from taskflow.lifecycle import BAD, CANCELLED, GOOD, SKIPPED, SUCCEEDED, UPSTREAM_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

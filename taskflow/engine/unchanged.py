@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from taskflow.events import GOOD, SKIPPED
 from taskflow.graph.graph import BARRIER, CHOICE
+from taskflow.lifecycle import GOOD, SKIPPED
 from taskflow.records import NO_CALL, Kept
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.call import ASK_VALUE, Outcome
 from taskflow.context import context
-from taskflow.events import SUCCEEDED
 from taskflow.executors.endings import answer
 from taskflow.executors.inputs import inputs_digest
 from taskflow.executors.previews import preview_of
 from taskflow.executors.running import Runner, next_group
+from taskflow.lifecycle import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,11 +15,11 @@ from taskflow.call import (
     Outcome,
 )
 from taskflow.errors import ResultError, RetryLater, Skip, TaskTimeout, WorkerFault
-from taskflow.events import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 from taskflow.executors.answering import split
 from taskflow.executors.bodies import named, retryable
 from taskflow.executors.failing import report_of
 from taskflow.executors.previews import preview_of
+from taskflow.lifecycle import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 from taskflow.policies import seconds
 from taskflow.values import dumps, encode, encode_each, why_unpicklable
 

@@ -23,12 +23,12 @@ from taskflow.call import (
     Outcome,
 )
 from taskflow.context import Context, context
-from taskflow.events import FAILED, SUCCEEDED
 from taskflow.executors.bodies import Bodies, finished, named
 from taskflow.executors.endings import answer, failed, on_purpose, packed
 from taskflow.executors.failing import INDESCRIBABLE, previews
 from taskflow.executors.inputs import Inputs, MissingInputError, inputs_digest, next_of
 from taskflow.executors.previews import preview_of
+from taskflow.lifecycle import FAILED, SUCCEEDED
 from taskflow.values import dumps
 
 if TYPE_CHECKING:

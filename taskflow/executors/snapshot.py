@@ -14,7 +14,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskflow.records import Source
+from taskflow.call import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

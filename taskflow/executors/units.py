@@ -18,12 +18,12 @@ from taskflow.call import (
 )
 from taskflow.context import context
 from taskflow.errors import TaskTimeout
-from taskflow.events import FAILED, SUCCEEDED, TIMED_OUT
 from taskflow.executors.bodies import awaitable, checked
 from taskflow.executors.endings import answer, packed
 from taskflow.executors.failing import INDESCRIBABLE
 from taskflow.executors.inputs import Inputs, MissingInputError, inputs_digest, next_of
 from taskflow.executors.previews import preview_of
+from taskflow.lifecycle import FAILED, SUCCEEDED, TIMED_OUT
 from taskflow.values import dumps
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from taskflow.events import BAD, UPSTREAM_FAILED
+from taskflow.lifecycle import BAD, UPSTREAM_FAILED
 from taskflow.progress.tally import key_of, within
 
 if TYPE_CHECKING:

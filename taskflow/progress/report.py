@@ -24,7 +24,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from taskflow.events import FAILED, TasksEnded
+from taskflow.events import TasksEnded
+from taskflow.lifecycle import FAILED
 from taskflow.plain import cell_name
 from taskflow.progress.clean import one_line, output_lines
 from taskflow.progress.failures import Failures, first_line, last_own_frame

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from taskflow import events
+from taskflow import lifecycle
 from taskflow.progress.clean import one_line
 from taskflow.progress.paint import cells, padded, spaced, text_of
 from taskflow.progress.words import duration, rate, remaining
@@ -44,13 +44,13 @@ _TURNS: Final = 4  # of the spinner's signs, a second
 
 #: What is said of states other than success, in this order.
 _STATE_WORDS: Final = (
-    (events.CACHED, "cached", "cyan"),
-    (events.FAILED, "failed", "red"),
-    (events.CRASHED, "crashed", "red"),
-    (events.TIMED_OUT, "timed out", "red"),
-    (events.UPSTREAM_FAILED, "upstream failed", "yellow"),
-    (events.SKIPPED, "skipped", "dim"),
-    (events.CANCELLED, "cancelled", "yellow"),
+    (lifecycle.CACHED, "cached", "cyan"),
+    (lifecycle.FAILED, "failed", "red"),
+    (lifecycle.CRASHED, "crashed", "red"),
+    (lifecycle.TIMED_OUT, "timed out", "red"),
+    (lifecycle.UPSTREAM_FAILED, "upstream failed", "yellow"),
+    (lifecycle.SKIPPED, "skipped", "dim"),
+    (lifecycle.CANCELLED, "cancelled", "yellow"),
 )
 #: What is said of reasons for which a run ended early, beside its state.
 _REASONS: Final = {
@@ -155,7 +155,7 @@ def summary(tally: Tally, ended: RunEnded) -> Line:
     """The one line that ends it all."""
     counts = ended.counts or tally.counts()
     state = ended.state.replace("_", " ")
-    good = counts.get(events.SUCCEEDED, 0)
+    good = counts.get(lifecycle.SUCCEEDED, 0)
     said = [
         (f"{state} in {duration(ended.seconds)}", _RUN_WORDS.get(ended.state, "bold yellow")),
         (f"{good:,} ok", "green" if good else "dim"),
@@ -198,7 +198,7 @@ def _sign(row: Row, now: float, *, over: bool = False) -> Span:
     if row.done or row.broken or over:
         if row.bad:
             return ("✘", "red")
-        unmet = row.states[events.UPSTREAM_FAILED] + row.states[events.CANCELLED]
+        unmet = row.states[lifecycle.UPSTREAM_FAILED] + row.states[lifecycle.CANCELLED]
         return ("✔", "green") if row.good and not unmet else ("–", "dim")
     if row.began is None and not row.ended:
         return ("○", "dim")

@@ -16,9 +16,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.events import (
-    BAD,
-    GOOD,
-    SUCCEEDED,
     RunEnded,
     RunStarted,
     TaskProgressed,
@@ -29,6 +26,7 @@ from taskflow.events import (
     TasksReturned,
     TasksStarted,
 )
+from taskflow.lifecycle import BAD, GOOD, SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from taskflow.call import Source  # noqa: TC001
+
 # What msgspec reads of the annotations below is needed while the program runs.
 from taskflow.planned import Deployed  # noqa: TC001
-from taskflow.records import Source  # noqa: TC001
 from taskflow.store.codec import pack, unpack
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from taskflow.authoring.source import (
     project_root,
     sources_for,
 )
+from taskflow.call import Source
 from taskflow.errors import LoadError, TaskflowError
-from taskflow.records import Source
 from taskflow.schedule.defined import refuse_twins
 from taskflow.schedule.folder import digest
 from taskflow.schedule.messages import Reading

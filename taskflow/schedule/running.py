@@ -23,8 +23,8 @@ from taskflow.wanted import Again
 
 if TYPE_CHECKING:
     from taskflow.authoring.pipeline import Pipeline
+    from taskflow.call import Source
     from taskflow.interfaces import Ledger
-    from taskflow.records import Source
     from taskflow.schedule.orders import HookOrder
     from taskflow.store.sqlite import SqliteStore
 

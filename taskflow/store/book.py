@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from taskflow.call import Source
 from taskflow.errors import StoreError
 from taskflow.planned import FileRow
-from taskflow.records import Owner, Source
+from taskflow.records import Owner
 from taskflow.store.codec import readable, storable, to_json
 from taskflow.store.deciding import Deciding, fresh
 from taskflow.store.picking import choose, pick

@@ -7,8 +7,9 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.events import TASK_STATES
-from taskflow.records import Group, RunFilter, Source
+from taskflow.call import Source
+from taskflow.lifecycle import TASK_STATES
+from taskflow.records import Group, RunFilter
 from taskflow.store import reading
 from taskflow.store.codec import readable, storable, to_json
 from taskflow.store.faults import explain

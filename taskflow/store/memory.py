@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskflow.errors import StoreError, UnknownRunError
-from taskflow.events import BAD
+from taskflow.lifecycle import BAD
 from taskflow.records import (
     Given,
     Group,
@@ -45,7 +45,8 @@ from taskflow.store.shared import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from taskflow.records import CacheEntry, NewRun, Retention, Source
+    from taskflow.call import Source
+    from taskflow.records import CacheEntry, NewRun, Retention
 
 
 class MemoryStore:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from taskflow.call import Source
     from taskflow.planned import Given
-    from taskflow.records import Source
 
     #: Gives the rows that a statement finds.
     Read = Callable[[str, Any], Iterable[tuple[Any, ...]]]

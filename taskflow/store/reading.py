@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec.msgpack
 
-from taskflow.events import TASK_STATES
+from taskflow.lifecycle import TASK_STATES
 from taskflow.records import CacheEntry, Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
 from taskflow.store.codec import decode, readable, unpack
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec.msgpack
 
-from taskflow.events import SUCCEEDED, TASK_STATES
+from taskflow.lifecycle import SUCCEEDED, TASK_STATES
 from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
 from taskflow.store.bulk import insert, quick
 from taskflow.store.codec import encode, pack, storable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from taskflow.call import ASK_GRAPH, ASK_VALUE
 from taskflow.errors import RunOwnedError, UnknownRunError
-from taskflow.events import GOOD, TASK_STATES
+from taskflow.lifecycle import GOOD, TASK_STATES
 from taskflow.records import NO_CALL
 from taskflow.store.owners import describe
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.authoring.advice import near
-from taskflow.events import ENDED
+from taskflow.lifecycle import ENDED
 from taskflow.policies import seconds
 from taskflow.testing.history import History
 

@@ -8,9 +8,9 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Ended
-from taskflow.events import SUCCEEDED
 from taskflow.executors.deadline import raising_timeout
 from taskflow.executors.inline import InlineExecutor
+from taskflow.lifecycle import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,16 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from taskflow.events import (
-    BAD,
-    TASK_STATES,
-    RunEnded,
-    RunStarted,
-    TaskRetrying,
-    TasksEnded,
-    TasksPlanned,
-    apart,
-)
+from taskflow.events import RunEnded, RunStarted, TaskRetrying, TasksEnded, TasksPlanned, apart
+from taskflow.lifecycle import BAD, TASK_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -6,10 +6,10 @@ import json
 import pickle
 
 from taskflow import pipeline, successes, task
-from taskflow.call import ASK_VALUE, Chunk, ErrorReport, Frame, Piece
+from taskflow.call import ASK_VALUE, Chunk, ErrorReport, Frame, Piece, Source
 from taskflow.cli.main import exit_code
 from taskflow.graph import stored
-from taskflow.records import NO_CALL, Kept, NewRun, NewTrace, Source
+from taskflow.records import NO_CALL, Kept, NewRun, NewTrace
 from taskflow.store import open_store
 
 #: A Saturday noon, so that ages and dates in tests are round.

@@ -8,7 +8,7 @@ import threading
 import pytest
 from keeping import NOON, TRACE, all_kinds, bare, begun, new_run, outcome, span, value_file
 
-from taskflow.call import Stored
+from taskflow.call import Source, Stored
 from taskflow.errors import RunOwnedError, StoreError, UnknownRunError
 from taskflow.records import (
     NO_CALL,
@@ -19,7 +19,6 @@ from taskflow.records import (
     NewTrace,
     Retention,
     RunFilter,
-    Source,
     Tried,
     Worker,
     Wrote,

@@ -12,7 +12,7 @@ from draw.sketch import HOSTILE, Sketch, graphs, hostile, reaches
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskflow import draw, events
+from taskflow import draw, lifecycle
 from taskflow.authoring.constructs import flatten, successes, when
 from taskflow.authoring.pipeline import pipeline
 from taskflow.authoring.task import task
@@ -378,10 +378,10 @@ def test_states_colour_the_boxes_and_are_counted():
     """What failed is marked by more than colour; what has no state yet is pending."""
     sketch = Sketch()
     a, b, c = (sketch.task(name) for name in "abc")
-    drawn = Drawn(sketch, {a: events.SUCCEEDED, b: events.TIMED_OUT})
+    drawn = Drawn(sketch, {a: lifecycle.SUCCEEDED, b: lifecycle.TIMED_OUT})
     faces = [drawn.box(each) for each in (a, b, c)]
-    states = (events.SUCCEEDED, events.TIMED_OUT, events.PENDING)
-    for look, state in zip(faces, states, strict=True):
+    ended = (lifecycle.SUCCEEDED, lifecycle.TIMED_OUT, lifecycle.PENDING)
+    for look, state in zip(faces, ended, strict=True):
         assert looks.TINTS[state].line in look
     assert "⧖ b" in faces[1]
     assert "⧖" not in faces[0] + faces[2]
@@ -393,7 +393,7 @@ def test_a_folded_box_shows_the_state_to_look_at():
     sketch = Sketch()
     for at in range(1000):
         sketch.task("fetch", nth=at + 1)
-    drawn = Drawn(sketch, dict.fromkeys(range(1000), events.SUCCEEDED) | {7: events.FAILED})
+    drawn = Drawn(sketch, dict.fromkeys(range(1000), lifecycle.SUCCEEDED) | {7: lifecycle.FAILED})
     assert "✗ fetch" in drawn.box(0)
     assert "999 succeeded" in drawn.title
 

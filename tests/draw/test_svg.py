@@ -12,7 +12,7 @@ from draw.sketch import HOSTILE, Sketch, hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskflow import draw, events
+from taskflow import draw, lifecycle
 from taskflow.draw import looks, text
 from taskflow.graph import graph as g
 
@@ -106,10 +106,10 @@ def test_a_run_is_read_without_colours():
 
 def test_every_state_has_a_mark_and_colours_of_its_own():
     """A state that is added to the words has to be given a look."""
-    assert looks.TINTS.keys() == looks.MARKS.keys() == set(events.TASK_STATES)
-    assert len(set(looks.MARKS.values())) == len(events.TASK_STATES)
-    assert len({tint.mark for tint in looks.TINTS.values()}) == len(events.TASK_STATES)
-    assert len(set(looks.TINTS.values())) == len(events.TASK_STATES)
+    assert looks.TINTS.keys() == looks.MARKS.keys() == set(lifecycle.TASK_STATES)
+    assert len(set(looks.MARKS.values())) == len(lifecycle.TASK_STATES)
+    assert len({tint.mark for tint in looks.TINTS.values()}) == len(lifecycle.TASK_STATES)
+    assert len(set(looks.TINTS.values())) == len(lifecycle.TASK_STATES)
 
 
 @pytest.mark.parametrize("night", [False, True])

@@ -27,8 +27,8 @@ from taskflow.engine.past import replayed
 from taskflow.engine.plan import Plan
 from taskflow.engine.recall import Recall
 from taskflow.errors import StoreFullError
-from taskflow.events import BAD, GOOD, SKIPPED
 from taskflow.graph import stored
+from taskflow.lifecycle import BAD, GOOD, SKIPPED
 from taskflow.records import Given, Kept, KeptTasks, NewTrace, RunRow, TraceRow, Tried
 from taskflow.values import decode, decode_piece
 

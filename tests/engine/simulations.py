@@ -21,14 +21,8 @@ from taskflow.call import Setup
 from taskflow.context import context
 from taskflow.engine.loop import Engine
 from taskflow.engine.plan import Plan
-from taskflow.events import (
-    ENDED,
-    TaskRetrying,
-    TasksEnded,
-    TasksPlanned,
-    TasksReturned,
-    TasksStarted,
-)
+from taskflow.events import TaskRetrying, TasksEnded, TasksPlanned, TasksReturned, TasksStarted
+from taskflow.lifecycle import ENDED
 from taskflow.policies import Limit, Rate
 from taskflow.values import dumps
 

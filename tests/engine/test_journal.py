@@ -14,9 +14,9 @@ from taskflow.call import ASK_VALUE, ErrorReport
 from taskflow.engine.journal import Recording
 from taskflow.engine.past import Past
 from taskflow.engine.plan import Plan
-from taskflow.events import BAD
 from taskflow.graph import stored
 from taskflow.graph.graph import Graph
+from taskflow.lifecycle import BAD
 from taskflow.records import ASK_FED, NO_CALL, Given, Kept, Tried, Wrote
 from taskflow.secret import Redactor
 from taskflow.values import decode_piece

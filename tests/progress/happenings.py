@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from taskflow.call import ErrorReport, Frame
-from taskflow.events import FAILED, SUCCEEDED, RunEnded, RunStarted, TasksEnded
+from taskflow.events import RunEnded, RunStarted, TasksEnded
+from taskflow.lifecycle import FAILED, SUCCEEDED
 from taskflow.progress.tally import by_kind
 
 if TYPE_CHECKING:

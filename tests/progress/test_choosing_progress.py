@@ -9,7 +9,8 @@ import types
 import pytest
 from happenings import Terminal, ended, error, failed, started, tell
 
-from taskflow.events import FAILED, RunStarted, TaskWrote
+from taskflow.events import RunStarted, TaskWrote
+from taskflow.lifecycle import FAILED
 from taskflow.progress.choose import command_line_progress, default_progress
 from taskflow.progress.lines import LineProgress
 from taskflow.progress.terminal import TerminalProgress

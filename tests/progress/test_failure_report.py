@@ -11,15 +11,9 @@ import pytest
 from happenings import count, ended, error, failed
 
 from taskflow.call import ErrorReport, Frame
-from taskflow.events import (
-    CRASHED,
-    FAILED,
-    SUCCEEDED,
-    TIMED_OUT,
-    UPSTREAM_FAILED,
-    TasksEnded,
-)
+from taskflow.events import TasksEnded
 from taskflow.executors.failing import report_of
+from taskflow.lifecycle import CRASHED, FAILED, SUCCEEDED, TIMED_OUT, UPSTREAM_FAILED
 from taskflow.progress.failures import KINDS, Failures
 from taskflow.progress.paint import text_of
 from taskflow.progress.report import ending, report, summary

@@ -9,7 +9,8 @@ import math
 import pytest
 from happenings import ended, error, failed, started, tell
 
-from taskflow.events import SUCCEEDED, TaskProgressed, TasksEnded, TaskWrote
+from taskflow.events import TaskProgressed, TasksEnded, TaskWrote
+from taskflow.lifecycle import SUCCEEDED
 from taskflow.progress.jsonl import JsonProgress, as_json
 from taskflow.secret import Redactor
 

@@ -12,9 +12,6 @@ import pytest
 from happenings import Clock, ended, error, failed, started, tell
 
 from taskflow.events import (
-    FAILED,
-    SUCCEEDED,
-    UPSTREAM_FAILED,
     RunNoticed,
     TaskRetrying,
     TasksEnded,
@@ -22,6 +19,7 @@ from taskflow.events import (
     TasksStarted,
     TaskWrote,
 )
+from taskflow.lifecycle import FAILED, SUCCEEDED, UPSTREAM_FAILED
 from taskflow.progress.lines import LOOK, PAUSE, LineProgress
 
 

@@ -8,11 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskflow.events import (
-    CACHED,
-    CANCELLED,
-    FAILED,
-    SUCCEEDED,
-    UPSTREAM_FAILED,
     TaskProgressed,
     TaskRetrying,
     TasksEnded,
@@ -20,6 +15,7 @@ from taskflow.events import (
     TasksReturned,
     TasksStarted,
 )
+from taskflow.lifecycle import CACHED, CANCELLED, FAILED, SUCCEEDED, UPSTREAM_FAILED
 from taskflow.progress.tally import Row, Tally, name_in, pipelines_in
 
 

@@ -12,9 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskflow.events import (
-    CACHED,
-    FAILED,
-    SUCCEEDED,
     RunNoticed,
     TaskProgressed,
     TaskRetrying,
@@ -23,6 +20,7 @@ from taskflow.events import (
     TasksStarted,
     TaskWrote,
 )
+from taskflow.lifecycle import CACHED, FAILED, SUCCEEDED
 from taskflow.progress.paint import text_of, wrapped
 from taskflow.progress.screen import Screen
 from taskflow.progress.terminal import FIRST, IDLE, REDRAW, TerminalProgress

@@ -8,8 +8,9 @@ import os
 from keeping import TRACE, opened
 from looking import HOUR, at, plan
 
+from taskflow.call import Source
 from taskflow.planned import Deployed, FileRow, Given
-from taskflow.records import Owner, Source
+from taskflow.records import Owner
 from taskflow.schedule.judging import judge
 from taskflow.store import owners
 

@@ -7,7 +7,8 @@ import os
 import pytest
 from keeping import NOON, begun, opened, outcome, value_file
 
-from taskflow.records import CacheEntry, NewTrace, Retention, Source, Wrote
+from taskflow.call import Source
+from taskflow.records import CacheEntry, NewTrace, Retention, Wrote
 
 KEEP_ALL = Retention(runs=1000, days=10_000)
 #: What a store of which everything was removed still has.
