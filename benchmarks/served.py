@@ -24,7 +24,6 @@ from taskflow.schedule.folder import Folder
 from taskflow.schedule.hooks import Hooks
 from taskflow.schedule.nursery import Nursery
 from taskflow.schedule.service import Service
-from taskflow.store.owners import lives, me
 from taskflow.store.places import place_of
 from taskflow.store.sqlite import SqliteStore
 from taskflow.world import SystemClock
@@ -79,8 +78,10 @@ class _Served:
         self.clock = _Clock(ahead)
         self.nursery = Nursery()
         store = SqliteStore(place_of(url))
-        around = Around(store, folder, self.nursery, self._say, self.clock, me(time.time()))
-        store.book.serve(folder, around.me, lives)
+        around = Around(
+            store, folder, self.nursery, self._say, self.clock, store.present(time.time())
+        )
+        store.book.serve(folder, around.me, store.lives)
         hooks = Hooks(around, {})
         self.crew = Crew(around, hooks, cores(), 2)
         self.service = Service(around, Catalog(around, Folder(folder)), self.crew, hooks)

@@ -17,7 +17,6 @@ from taskflow.cli.tables import facts, size, write_lines
 from taskflow.progress.jsonl import as_json as in_json
 from taskflow.records import RunFilter
 from taskflow.store.health import examine
-from taskflow.store.owners import lives
 from taskflow.store.places import place_of
 from taskflow.store.sqlite import SqliteStore
 
@@ -100,7 +99,7 @@ def _services() -> Iterator[tuple[str, str]]:
     store = the_store()
     if not isinstance(store, SqliteStore):
         return
-    served = {folder: owner for folder, owner in store.book.services() if lives(owner)}
+    served = {folder: owner for folder, owner in store.book.services() if store.lives(owner)}
     for folder in store.book.folders():
         files = store.book.files(folder)
         bad = sum(bool(file.error) for file in files)

@@ -21,12 +21,12 @@ from taskflow.progress.jsonl import as_json as in_json
 from taskflow.progress.words import counted
 from taskflow.schedule.coming import coming, in_zone
 from taskflow.schedule.judging import judge
-from taskflow.store.owners import lives
 
 if TYPE_CHECKING:
     from taskflow.planned import PipelineRow, ScheduleRow, TickRow
     from taskflow.progress.paint import Line
     from taskflow.store.book import Book
+    from taskflow.store.sqlite import SqliteStore
 
 _TITLES: Final = ("SCHEDULE", "WHEN", "ZONE", "STATE", "LAST RUN", "NEXT")
 _ACTIONS: Final = ("pause", "resume", "next", "history")
@@ -74,12 +74,12 @@ def _done(words: list[str], limit: int, *, catch_up: bool, as_json: bool) -> int
         return _act(words[0], words[1], limit, catch_up=catch_up, as_json=as_json)
     if len(words) > 1:
         raise click.UsageError(f"{words[0]!r} is none of {', '.join(_ACTIONS)}")
-    book = the_store().book
     folder = os.path.abspath(words[0]) if words else ""
-    if folder and not os.path.isdir(folder) and folder not in book.folders():
+    store = the_store(folder)
+    if folder and not os.path.isdir(folder) and folder not in store.book.folders():
         said = f"there is no folder {words[0]!r}; of one schedule: taskflow schedules next NAME"
         raise NothingMatched(said)
-    return _listed(book, folder, as_json=as_json)
+    return _listed(store, folder, as_json=as_json)
 
 
 def _act(action: str, name: str, limit: int, *, catch_up: bool, as_json: bool) -> int:
@@ -125,33 +125,48 @@ def named(book: Book, name: str) -> list[ScheduleRow]:
 # --- the list ------------------------------------------------------------------------------
 
 
-def _listed(book: Book, folder: str, *, as_json: bool) -> int:
+def _listed(store: SqliteStore, folder: str, *, as_json: bool) -> int:
+    book = store.book
     rows = [row for row in book.schedules(folder) if not row.is_gone]
     last = book.last_runs()
     bad = _bad_files(book, folder)
+    unknown = book.unknown_followed()
     if as_json:
-        click.echo(in_json([_as_plain(row, last.get(row.planned.id)) for row in rows]))
+        facts = {
+            "store": store.url,
+            "schedules": [_as_plain(row, last.get(row.planned.id)) for row in rows],
+            "bad_files": bad,
+            "unserved": unserved(store, folder),
+            "following_nobody": [f"{schedule} after {name}" for schedule, name in unknown],
+        }
+        click.echo(in_json(facts))
         return 0
     write_lines(table(_TITLES, [_row(row, last.get(row.planned.id)) for row in rows]))
     for path, error in bad.items():
         head, *rest = error.splitlines()
         write_lines([[("✘ ", "bold red"), (f"{path}: {head}", "red")]])
         write_lines([[(f"    {line}", "dim")] for line in rest])
-    for each in unserved(book, folder):
-        said = f"nobody looks after {each}: taskflow serve {shlex.quote(each)}"
-        write_lines([[("! ", "bold yellow"), (said, "yellow")]])
+    for each in unserved(store, folder):
+        _warn(f"nobody looks after {each}: taskflow serve {shlex.quote(each)}")
+    for schedule, name in unknown:
+        _warn(f"{schedule} starts after {name!r}, and there is no such pipeline")
     if not rows and not bad:
-        where = f"{folder} has" if folder else "there are"
+        where = f"of {folder} " if folder else ""
         raise NothingMatched(
-            f"{where} no schedules that are known; taskflow serve DIR reads a folder"
+            f"the store {store.place.database} knows no schedules {where}- taskflow serve DIR "
+            "reads a folder, and TASKFLOW_STORE names another store"
         )
     return 0
 
 
-def unserved(book: Book, folder: str = "") -> list[str]:
+def _warn(text: str) -> None:
+    write_lines([[("! ", "bold yellow"), (text, "yellow")]])
+
+
+def unserved(store: SqliteStore, folder: str = "") -> list[str]:
     """The folders of which files are known, and that no living service looks after."""
-    served = {each for each, owner in book.services() if lives(owner)}
-    return [each for each in ([folder] if folder else book.folders()) if each not in served]
+    served = {each for each, owner in store.book.services() if store.lives(owner)}
+    return [each for each in ([folder] if folder else store.book.folders()) if each not in served]
 
 
 def _bad_files(book: Book, folder: str) -> dict[str, str]:

@@ -74,18 +74,26 @@ def serve(folder: str, **options: Any) -> int:
     return guarded(lambda: _serve(folder, options))
 
 
-def the_store() -> SqliteStore:
-    """The store of the working directory's project, or the one that `TASKFLOW_STORE` names."""
+def the_store(folder: str = "") -> SqliteStore:
+    """The store of the working directory's project, or the one that `TASKFLOW_STORE` names.
+
+    Of a folder of pipelines that it does not know, it is the store of the folder's project if that
+    one does: whoever serves a folder, from wherever, is to find the ticks of it.
+    """
     from taskflow.store import open_store
     from taskflow.store.sqlite import SqliteStore
 
-    store = open_store(os.environ.get("TASKFLOW_STORE") or None)
+    name = os.environ.get("TASKFLOW_STORE") or None
+    store = open_store(name)
     if not isinstance(store, SqliteStore):
         raise StoreError(
             f"schedules need a store on the disk, and TASKFLOW_STORE is {store.url} - unset it, or "
             "name a file: TASKFLOW_STORE=sqlite:///runs.db"
         )
-    return store
+    if not folder or name or folder in store.book.folders():
+        return store
+    other = open_store(None, folder)
+    return other if isinstance(other, SqliteStore) and folder in other.book.folders() else store
 
 
 def _serve(folder: str, options: dict[str, Any]) -> int:
@@ -98,24 +106,23 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     from taskflow.schedule.nursery import Nursery
     from taskflow.schedule.saying import Steady, json_lines, lines, whole
     from taskflow.schedule.service import Service
-    from taskflow.store.owners import lives, me
     from taskflow.world import SystemClock
 
     place = os.path.abspath(folder)
     if not os.access(place, os.R_OK | os.X_OK):
         raise LoadError(f"the folder {folder} cannot be read")
-    store = the_store()
+    store = the_store(place)
     with Steady(2) as stream:
         say = whole((json_lines if options["as_json"] else lines)(stream, time.time), stream)
         nursery = Nursery(limit=options["import_limit"])
-        around = Around(store, place, nursery, say, SystemClock(), me(time.time()))
+        around = Around(store, place, nursery, say, SystemClock(), store.present(time.time()))
         hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
         most = options["runs"] or cores()
         workers = options["workers"] or 2 * cores()
         crew = Crew(around, hooks, most, max(1, workers // most))
         say("serving", place, store=store.url, runs=most, workers=workers)
         try:
-            store.book.serve(place, around.me, lives)
+            store.book.serve(place, around.me, store.lives)
             crew.adopt()
             Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
         finally:

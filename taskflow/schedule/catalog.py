@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from taskflow.errors import StoreError
+from taskflow.errors import DefinitionError, StoreError
 from taskflow.planned import FileRow
 from taskflow.progress.words import counted
-from taskflow.store.owners import lives
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -29,21 +28,26 @@ class Catalog:
     """One folder of pipelines, and what is known of it."""
 
     def __init__(self, around: Around, folder: Folder) -> None:
-        self._folder, self._book = folder, around.store.book
+        self._folder, self._store, self._book = folder, around.store, around.store.book
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         #: By file, the names of its pipelines that others had; once they are free it is read anew.
         self._refused: dict[str, Collection[str]] = {}
-        self._seen: object = None  # what the store said when this was last looked into
+        self._seen = 0  # the changes in the store when this was last looked into
         self._gone: list[str] = []  # files that are still to be removed from the store
         self._trouble = ""  # with the folder; it is said once
         self._asked: set[str] = set()
         self._read = 0  # files since nothing was to be read
         self._began = 0.0
         self._reported = 0.0
-        for row in self._book.files(folder.path):
+        files = {row.path: row for row in self._book.files(folder.path)}
+        for row in files.values():
             folder.knows(row.path, row.parts)
-            if row.error:
+            if row.error:  # what it lacked may be there by now
                 self._refused[row.path] = ()
+        for each in self._book.pipelines(folder.path):
+            file = each.deployed.file
+            if not each.is_gone and file not in files:
+                folder.knows(file, {file: ""})
 
     def look(self) -> None:
         """Find what has changed in the folder, and have it read."""
@@ -96,29 +100,29 @@ class Catalog:
 
     def _put(self, reading: Reading) -> tuple[str, Collection[str]]:
         """Write what reading a file gave; what is wrong with it, and which names others have."""
+        error, names = reading.error, dict[str, str]()
         try:
-            taken = self._write(reading, reading.error)
+            if not error:
+                names = self._write(reading, "")
+                error = "\n".join(self._clash(*each) for each in names.items())
         except StoreError:
             raise
+        except DefinitionError as wrong:
+            error = f"{reading.file}: {wrong}"
         except Exception as odd:  # noqa: BLE001 - what users define may be odd in any way
             error = f"{reading.file}: what it defines cannot be kept: {odd}"
+        if error:
             self._write(reading, error)
-            return error, ()
-        if not taken:
-            return reading.error, ()
-        error = "\n".join(self._clash(name, home) for name, home in taken.items())
-        self._write(reading, error)
-        return error, taken
+        return error, names
 
     def _write(self, reading: Reading, error: str) -> dict[str, str]:
-        path, folder, parts = reading.file, self._folder.path, dict(reading.parts)
-        row = FileRow(path, reading.digest, parts, error, self._clock.now())
-        kept, elsewhere = ((), ()) if error else (reading.deployed, self._elsewhere())
-        sources = {} if error else reading.sources
-        return self._book.put_file(folder, row, kept, sources, reading.seconds, elsewhere)
+        path, folder, lives = reading.file, self._folder.path, self._store.lives
+        row = FileRow(path, reading.digest, dict(reading.parts), error, self._clock.now())
+        kept, sources = ((), {}) if error else (reading.deployed, reading.sources)
+        return self._book.put_file(folder, row, kept, sources, reading.seconds, lives)
 
     def _clash(self, name: str, home: str) -> str:
-        """Why a file cannot have a pipeline of a name that another has."""
+        """Why a file cannot have a name that another has."""
         is_here = home.startswith(os.path.join(self._folder.path, ""))
         where = home if is_here else f"{home}, in a folder that is served with the same store,"
         return (
@@ -126,25 +130,24 @@ class Catalog:
             f'name="{name}_2"'
         )
 
-    def _elsewhere(self) -> set[str]:
-        """The other folders that services look after, with this store."""
-        served = {folder for folder, owner in self._book.services() if lives(owner)}
-        return served - {self._folder.path}
-
     def _read_refused(self) -> None:
-        """Read those anew whose names are free now."""
-        if not self._refused:
-            return
-        elsewhere = self._elsewhere()
-        seen = self._book.changes(), elsewhere
+        """Read those anew whose names are free now.
+
+        That a service of another folder is just not there frees none: it may be started again.
+        """
+        seen = self._book.changes() if self._refused else 0
         if seen != self._seen:
+            refused = [file for file in self._refused if file not in self._asked]
+            self._read_all([file for file in refused if not self._is_taken(file)])
             self._seen = seen
-            folders = {self._folder.path, *elsewhere}
-            self._read_all(
-                file
-                for file, names in self._refused.items()
-                if file not in self._asked and not self._book.homes(names, folders, file)
-            )
+
+    def _is_taken(self, file: str) -> bool:
+        """Whether another file has one of the names that were refused to this one."""
+        homes = self._book.homes(self._refused[file])
+        return any(
+            home.file != file and (home.folder == self._folder.path or os.path.exists(home.file))
+            for home in homes
+        )
 
     def _note(self, reading: Reading) -> None:
         for each in reading.deployed:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from taskflow.errors import UnknownRunError
 from taskflow.schedule.hooks import HOOK_SECONDS
 from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder
-from taskflow.store.owners import lives
+from taskflow.store.owners import is_here
 
 if TYPE_CHECKING:
     from taskflow.records import Owner, RunRow
@@ -40,7 +40,7 @@ class Crew:
     """Runs that this service has picked."""
 
     def __init__(self, around: Around, hooks: Hooks, most: int, workers: int | None = None) -> None:
-        self._store, self._hooks = around.store, hooks
+        self._store, self._folder, self._hooks = around.store, around.folder, hooks
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._most, self._workers = most, workers
         self._hands: dict[str, _Hand] = {}
@@ -55,14 +55,16 @@ class Crew:
 
     def adopt(self) -> None:
         """Look after what a service that is gone has left going, unless it may be another one's."""
-        others = [owner for _, owner in self._store.book.services() if lives(owner)]
-        if all(owner[:4] == self._owner[:4] for owner in others):
-            self._lost.update(self._store.book.driven(self._store.drives))
+        book = self._store.book
+        here = [owner for folder, owner in book.services() if folder == self._folder]
+        if all(owner[:4] == self._owner[:4] for owner in here if self._store.lives(owner)):
+            self._lost.update(book.driven(self._store.drives, self._folder))
 
     def fill(self) -> None:
         """Begin runs that may, as many as there is room for."""
         room, now = self._most - len(self), self._clock.now()
-        for picked in self._store.book.pick(room, self._owner, self._is_driven, now):
+        owner, folder = self._owner, self._folder
+        for picked in self._store.book.pick(room, owner, self._is_driven, now, folder):
             self._begin(picked)
 
     def _is_driven(self, run_id: str, owner: Owner) -> bool:
@@ -177,6 +179,6 @@ class Crew:
         for run_id in self._hands:
             self._nursery.stop_run(run_id, number)
         for owner in self._lost.values():
-            if owner is not None and owner.host == self._owner.host and lives(owner):
+            if owner is not None and is_here(owner):
                 with suppress(ProcessLookupError):
                     os.kill(owner.pid, number)

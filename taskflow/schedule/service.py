@@ -154,7 +154,7 @@ class Service:
             rows += self._book.decide(some, lambda each: self._judged(each, now), new_run_id, now)
             # As they stand in the store: another service may have been there before.
             self._plan(self._book.standing(some))
-        rows += self._book.follow(new_run_id, now)
+        rows += self._book.follow(new_run_id, now, self._folder)
         if rows:
             self._note(rows, self._clock.now())
 

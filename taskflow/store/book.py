@@ -10,16 +10,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from taskflow.call import Source
-from taskflow.errors import StoreError
+from taskflow.errors import DefinitionError, StoreError
 from taskflow.planned import FileRow
 from taskflow.records import Owner
 from taskflow.store.codec import readable, storable, to_json
 from taskflow.store.deciding import Deciding, fresh
+from taskflow.store.homes import Site, circle, homes_of, taken
 from taskflow.store.picking import choose, pick
 from taskflow.store.plans import (
     add_run,
     home_of,
-    homes_of,
     pipeline_row,
     put_pipeline,
     put_version,
@@ -32,12 +32,12 @@ from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from taskflow.planned import Deployed, Given, PipelineRow, ScheduleRow, TickRow
     from taskflow.store.deciding import Judge
     from taskflow.store.picking import Lives, Picked
-    from taskflow.store.plans import Row
+    from taskflow.store.plans import Read, Row
 
 
 class Book:
@@ -62,32 +62,40 @@ class Book:
         deployed: Sequence[Deployed],
         sources: Mapping[str, Source],
         seconds: float,
-        elsewhere: Collection[str] = (),
+        lives: Callable[[Owner], bool] = lambda _: True,
     ) -> dict[str, str]:
         """Keep what was found in a file; of one with an error, what it had before stays.
 
-        Nothing is kept if another file, of this folder or one of those `elsewhere`, has a pipeline
-        of the same name: returns the names, each with its file.
+        It loses what it does not have any more, and gets nothing new if another file, of this
+        folder or of one that a service looks after which `lives`, has one of its names: returns
+        these names, each with its file.
+
+        Raises:
+            DefinitionError: its pipelines, and others, would start one another for ever.
         """
 
         def work(connection: sqlite3.Connection) -> dict[str, str]:
-            names = () if file.error else [each.name for each in deployed]
-            folders = {folder, *elsewhere}
-            taken = homes_of(reader(connection), names, folders, besides=file.path)
-            if taken:
-                return taken
+            read = reader(connection)
             row = (
                 storable(file.path), storable(folder), file.digest, to_json(file.parts),
                 storable(file.error), seconds, file.time,
             )  # fmt: skip
-            connection.execute(statements()["put_file"], row)
             connection.execute(statements()["schedules_changed"])
             if file.error:
+                connection.execute(statements()["put_file"], row)
                 return {}
+            retire(connection, file.path, {each.name for each in deployed})
+            served = {each for each, owner in _services(read) if lives(owner)} - {folder}
+            found = taken(read, Site(file.path, folder), deployed, served)
+            if found:
+                return found
+            if around := circle(read, deployed):
+                told = " starts ".join(around)
+                raise DefinitionError(f"these would start one another for ever: {told}")
+            connection.execute(statements()["put_file"], row)
             for each in deployed:
                 put_version(connection, each.version, sources)
                 put_pipeline(connection, folder, each, file.time)
-            retire(connection, file.path, {each.name for each in deployed})
             return {}
 
         kept: dict[str, str] = self._do(work)
@@ -114,9 +122,9 @@ class Book:
         """The folders of which files are known."""
         return [readable(folder) for (folder,) in self._read("folders", ())]
 
-    def homes(self, names: Iterable[str], folders: Collection[str], besides: str) -> dict[str, str]:
-        """Those pipelines that are in one of these folders, each with its file; of one file not."""
-        return homes_of(self._read, names, folders, besides)
+    def homes(self, names: Iterable[str]) -> list[Site]:
+        """Who has pipelines or schedules of these names."""
+        return [home for name in names for home in homes_of(self._read, name)]
 
     def pipelines(self, folder: str = "", name: str = "") -> list[PipelineRow]:
         """The pipelines of a folder, or of all; or the one of a name."""
@@ -149,7 +157,7 @@ class Book:
 
     def services(self) -> list[tuple[str, Owner]]:
         """The folders that processes look, or looked, after."""
-        return [(readable(folder), Owner(*owner)) for folder, *owner in self._read("services", ())]
+        return _services(self._read)
 
     # --- schedules ---
 
@@ -166,6 +174,11 @@ class Book:
     def schedules(self, folder: str = "") -> list[ScheduleRow]:
         """The schedules of a folder, or of all."""
         return [schedule_row(row) for row in self._read("schedules", {"folder": storable(folder)})]
+
+    def unknown_followed(self) -> list[tuple[str, str]]:
+        """Schedules, each with a pipeline that it follows and that nobody has."""
+        rows = self._read("unknown_followed", ())
+        return [(readable(schedule), readable(name)) for schedule, name in rows]
 
     def pause(self, schedule: str) -> bool:
         """Start no ticks of a schedule any more; whether there is such a schedule."""
@@ -241,17 +254,19 @@ class Book:
         decided: list[TickRow] = self._do(work)
         return decided
 
-    def follow(self, new_id: Callable[[], str], now: float) -> list[TickRow]:
+    def follow(self, new_id: Callable[[], str], now: float, folder: str = "") -> list[TickRow]:
         """Start what waits for the success of other pipelines, once all of them have succeeded.
 
-        Returns what is new: a tick that its policies do not let run is skipped.
+        Of a folder, or of all. Returns what is new: a tick that its policies do not let run is
+        skipped.
         """
-        if not self._read("ready_followers", ()):
+        asked = {"folder": storable(folder)}
+        if not self._read("ready_followers", asked):
             return []
 
         def work(connection: sqlite3.Connection) -> list[TickRow]:
             found: list[TickRow] = []
-            for (schedule,) in connection.execute(statements()["ready_followers"]).fetchall():
+            for (schedule,) in list(reader(connection)("ready_followers", asked)):
                 home = home_of(connection, readable(schedule))
                 if home is not None and home.schedule.state == "active":
                     found += Deciding(connection, home, new_id, now).after_others()
@@ -301,21 +316,24 @@ class Book:
         run_id: str = self._do(work)
         return run_id
 
-    def driven(self, lives: Lives) -> dict[str, Owner]:
+    def driven(self, lives: Lives, folder: str = "") -> dict[str, Owner]:
         """Runs that somebody drives who still has them in hand, and who that is."""
-        rows = self._read("owned_runs", ())
+        rows = self._read("owned_runs", {"folder": storable(folder)})
         owners = {run_id: Owner(*owner) for _, _, _, _, _, run_id, *owner in rows}
         return {run_id: owner for run_id, owner in owners.items() if lives(run_id, owner)}
 
-    def pick(self, want: int, owner: Owner, lives: Lives, now: float) -> list[Picked]:
+    def pick(
+        self, want: int, owner: Owner, lives: Lives, now: float, folder: str = ""
+    ) -> list[Picked]:
         """Own up to `want` runs that nobody drives and that may begin now, fairly.
 
-        `lives` tells whether an owner still has a run in hand.
+        They are of the pipelines of a folder, or of all. `lives` tells whether an owner still has a
+        run in hand.
         """
-        if want < 1 or not choose(self._read, want, lives, now):
+        if want < 1 or not choose(self._read, want, lives, now, folder):
             return []
         picked: list[Picked] = self._do(
-            lambda connection: pick(connection, want, owner, lives, now)
+            lambda connection: pick(connection, want, owner, lives, now, folder)
         )
         return picked
 
@@ -328,3 +346,7 @@ class Book:
 
         ended: bool = self._do(work)
         return ended
+
+
+def _services(read: Read) -> list[tuple[str, Owner]]:
+    return [(readable(folder), Owner(*owner)) for folder, *owner in read("services", ())]

@@ -84,7 +84,11 @@ class History:
         """Whether an owner still has a run in hand; one of this process may have let go of it."""
         if owner[:4] == me(0.0)[:4]:
             return (self.place.database, run_id) in DRIVEN
-        return lives(owner)
+        return self.lives(owner)
+
+    def lives(self, owner: Owner) -> bool:
+        """Whether a process that owns something here still runs."""
+        return lives(owner, self.place.folder)
 
     # --- what happened in one ---
 

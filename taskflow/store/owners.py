@@ -13,6 +13,7 @@ from contextlib import suppress
 from taskflow import scratch
 from taskflow.errors import StoreError
 from taskflow.records import Owner
+from taskflow.store import presence
 
 #: Seconds that a killed process may take to be gone: it may wait for a disk.
 _PATIENCE = 30.0
@@ -40,11 +41,22 @@ def me(now: float) -> Owner:
     return Owner(os.getpid(), started(os.getpid()), boot(), socket.gethostname(), now)
 
 
-def lives(owner: Owner) -> bool:
-    """Whether the very process still runs; one on another machine does as far as we know."""
-    if owner.host != socket.gethostname():
-        return True
-    return owner.boot == boot() and _is_there(owner.pid, owner.started)
+def present(folder: str, now: float) -> Owner:
+    """This process as the owner of runs of a store; from now on others see that it lives."""
+    owner = me(now)
+    presence.show(owner, folder)
+    return owner
+
+
+def lives(owner: Owner, folder: str) -> bool:
+    """Whether the very process still runs, in this container or another one with the store."""
+    return is_here(owner) or presence.is_shown(owner, folder)
+
+
+def is_here(owner: Owner) -> bool:
+    """Whether the very process runs under its number here, where a signal would reach it."""
+    known = owner.host == socket.gethostname() and owner.boot == boot()
+    return known and _is_there(owner.pid, owner.started)
 
 
 def end(pid: int, began: int, booted: str) -> None:

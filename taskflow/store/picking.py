@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.records import Owner
-from taskflow.store.codec import readable
+from taskflow.store.codec import readable, storable
 from taskflow.store.plans import reader
 from taskflow.store.sqltext import statements
 
@@ -50,12 +50,12 @@ class Waiting(NamedTuple):
 
 
 def pick(
-    connection: sqlite3.Connection, want: int, owner: Owner, lives: Lives, now: float
+    connection: sqlite3.Connection, want: int, owner: Owner, lives: Lives, now: float, folder: str
 ) -> list[Picked]:
     """Own up to `want` runs that may begin, in a transaction."""
     sql = statements()
     picked = []
-    for number in choose(reader(connection), want, lives, now):
+    for number in choose(reader(connection), want, lives, now, folder):
         row = connection.execute(sql["run_to_begin"], (number,)).fetchone()
         run_id, pipeline, version, epoch, state, stalled = row
         connection.execute(sql["own"], (stalled, *owner, number))
@@ -63,15 +63,18 @@ def pick(
     return picked
 
 
-def choose(read: Read, want: int, lives: Lives, now: float) -> list[int]:
-    """The numbers of up to `want` runs that may begin."""
+def choose(read: Read, want: int, lives: Lives, now: float, folder: str) -> list[int]:
+    """The numbers of up to `want` runs that may begin: of the pipelines of a folder, or of all."""
+    key = storable(folder)
     driven: list[Waiting] = []
     waiting: list[Waiting] = []
-    for is_new, number, pipeline, backfill, schedule, run_id, *owner in read("owned_runs", {}):
+    for is_new, number, pipeline, backfill, schedule, run_id, *owner in read(
+        "owned_runs", {"folder": key}
+    ):
         each = Waiting(is_new, number, pipeline, backfill, schedule)
         (driven if lives(run_id, Owner(*owner)) else waiting).append(each)
     # A pause that has yet to begin is one of before the clock was set back.
-    asked = {"paused_after": now - PAUSE_SECONDS, "now": now}
+    asked = {"paused_after": now - PAUSE_SECONDS, "now": now, "folder": key}
     queues = _queues([*waiting, *read("free_runs", asked)])
     if not queues:
         return []

@@ -13,7 +13,7 @@ from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from taskflow.call import Source
     from taskflow.planned import Given
@@ -36,19 +36,6 @@ def reader(connection: sqlite3.Connection) -> Read:
     return lambda name, values: connection.execute(statements()[name], values)
 
 
-def homes_of(
-    read: Read, names: Iterable[str], folders: Collection[str], besides: str
-) -> dict[str, str]:
-    """Those pipelines that are in one of these folders, each with its file; of one file not."""
-    found: dict[str, str] = {}
-    for name in names:
-        for home in read("home_of_pipeline", (storable(name),)):
-            file, folder = map(readable, home)
-            if folder in folders and file != besides:
-                found[name] = file
-    return found
-
-
 def put_version(
     connection: sqlite3.Connection, version: str, sources: Mapping[str, Source]
 ) -> None:
@@ -66,17 +53,14 @@ def put_version(
 def put_pipeline(
     connection: sqlite3.Connection, folder: str, deployed: Deployed, now: float
 ) -> None:
-    """Keep a pipeline, and its schedules: new ones, and changed ones, count from now.
-
-    A file of another folder that had it is no longer known, so it is read anew when it is served.
-    """
+    """Keep a pipeline, and its schedules: new ones, and changed ones, count from now."""
     sql, name = statements(), storable(deployed.name)
     facts = msgspec.msgpack.encode(deployed._replace(schedules=()))
     row = (
         name, storable(deployed.file), storable(folder), deployed.version, deployed.max_active,
         facts, now,
     )  # fmt: skip
-    connection.execute(sql["forget_file_elsewhere"], (name, storable(folder)))
+    _leave_old_home(connection, name, folder, deployed.file)
     connection.execute(sql["put_pipeline"], row)
     for planned in deployed.schedules:
         key = storable(planned.id)
@@ -88,6 +72,16 @@ def put_pipeline(
         _put_follows(connection, key, planned, comes_back=known is not None and known.is_gone)
     ids = _as_list(each.id for each in deployed.schedules)
     connection.execute(sql["retire_schedules"], (name, ids))
+
+
+def _leave_old_home(
+    connection: sqlite3.Connection, name: str | bytes, folder: str, file: str
+) -> None:
+    """A file of another folder loses a pipeline: it is read anew when that folder is served."""
+    sql, asked = statements(), (name, storable(folder), storable(file))
+    for (path,) in connection.execute(sql["file_elsewhere"], asked).fetchall():
+        # As if nothing had been there: should the file be gone by then, it is found to be.
+        connection.execute(sql["read_anew"], (to_json({readable(path): ""}), path))
 
 
 def _put_follows(

@@ -56,10 +56,18 @@ class SqliteStore(History):
         except OSError as error:
             raise unusable(self.place, error) from error
 
+    def present(self, now: float) -> Owner:
+        """This process as an owner from now on, which others see to live."""
+        make_folder(self.place)
+        try:
+            return owners.present(self.place.folder, now)
+        except OSError as error:
+            raise unusable(self.place, error) from error
+
     def create(self, run: NewRun) -> SqliteLedger:
         """Keep a new run."""
         self.new_dir(run.id)
-        row = _new_row(run, owners.me(time.time()))
+        row = _new_row(run, self.present(time.time()))
 
         def work(connection: sqlite3.Connection) -> int:
             sql = statements()
@@ -199,7 +207,7 @@ class SqliteStore(History):
         if granted not in (0, epoch):
             refuse_withdrawn(run_id)
         was_cut_off = state == "running" and not _has_progressed(connection, number)
-        row = (stalled + 1 if was_cut_off else 0, *owners.me(time.time()), number)
+        row = (stalled + 1 if was_cut_off else 0, *self.present(time.time()), number)
         connection.execute(statements()["own"], row)
         return number, epoch + 1, settings
 

@@ -102,32 +102,111 @@ def test_of_two_files_with_one_name_the_first_keeps_it(looked):
     assert looked.write("second.py", "p_2").look().keys() == {"p", "p_2", "q"}
 
 
-def test_a_name_belongs_to_one_folder_that_is_served(looked, tmp_path):
-    """Another folder with the same store may have it once no service looks after the first."""
+@pytest.fixture
+def other(looked, tmp_path):
+    """A catalog of another folder, on the same store."""
+    made = Looked(tmp_path / "other", looked.nursery, looked.store)
+    made.folder.mkdir()
+    return made
+
+
+def serve(looked):
+    """A service looks after the folder."""
+    looked.store.book.serve(str(looked.folder), me(0.0), lambda _: True)
+
+
+def test_a_name_belongs_to_one_folder_that_is_served(looked, other):
+    """Another one does not get it while the first is started again, and may have it afterwards."""
     looked.write("one.py", "p").look()
-    store, served = looked.store, str(looked.folder)
-    store.book.serve(served, me(0.0), lambda _: True)
-    other = Looked(tmp_path / "other", looked.nursery, store)
-    other.folder.mkdir()
+    serve(looked)
     assert other.write("two.py", "p").look() == {"p": "one.py"}
     assert "in a folder that is served with the same store" in other.errors()["two.py"]
-    store.book.leave(me(0.0))
+    looked.store.book.leave(me(0.0))
+    assert other.look() == {"p": "one.py"}
+    other.catalog = other.anew()
     assert other.look() == {"p": "two.py"}
     assert other.errors() == {}
 
 
-def test_a_folder_gets_a_name_back(looked, tmp_path):
+def test_a_name_is_free_once_the_file_of_another_folder_is_gone(looked, other):
+    """Also if nobody looks after that folder any more."""
+    looked.write("one.py", "p").look()
+    serve(looked)
+    other.write("two.py", "p").look()
+    (looked.folder / "one.py").unlink()
+    looked.look()
+    assert other.look() == {"p": "two.py"}
+
+
+def test_a_folder_that_lost_a_name_says_so(looked, other):
     """A service of it that comes later reads the file again, and says why it cannot have it."""
     looked.write("one.py", "p").look()
-    other = Looked(tmp_path / "other", looked.nursery, looked.store)
-    other.folder.mkdir()
     assert other.write("two.py", "p").look() == {"p": "two.py"}
-    looked.store.book.serve(str(other.folder), me(0.0), lambda _: True)
+    serve(other)
     looked.catalog = looked.anew()
     assert looked.look() == {"p": "two.py"}
     assert "'p' is defined in" in looked.errors()["one.py"]
-    looked.store.book.leave(me(0.0))
-    assert looked.look() == {"p": "one.py"}
+
+
+def test_what_was_in_a_file_that_is_gone_is_gone(looked, other):
+    """Also what is left of it after another folder has taken a name from it meanwhile."""
+    both = CODE.format("p") + CODE.format("q").partition("\n")[2].replace("def p", "def q")
+    (looked.folder / "one.py").write_text(both)
+    assert looked.look().keys() == {"p", "q"}
+    assert other.write("two.py", "p").look() == {"p": "two.py", "q": "one.py"}
+    (looked.folder / "one.py").unlink()
+    looked.catalog = looked.anew()
+    assert looked.look() == {"p": "two.py"}
+
+
+def test_a_folder_is_served_as_a_part_of_a_larger_one(looked, tmp_path):
+    """Its files have what they had, and are looked after in the larger one from then on."""
+    looked.write("one.py", "p").look()
+    larger = Looked(tmp_path, looked.nursery, looked.store)
+    assert larger.look() == {"p": "one.py"}
+    (looked.folder / "one.py").unlink()
+    assert larger.look() == {}
+
+
+@pytest.mark.parametrize("names", ["qp", "qrp"])
+def test_files_exchange_their_pipelines(looked, names):
+    """Each has what the next one had; whoever is read first is not refused for ever."""
+    before = sorted(names)
+    for name in before:
+        looked.write(f"{name}.py", name)
+    looked.look()
+    for file, name in zip(before, names, strict=True):
+        looked.write(f"{file}.py", name)
+    assert looked.look() == {name: f"{file}.py" for file, name in zip(before, names, strict=True)}
+    assert looked.errors() == {}
+
+
+#: A pipeline with one schedule.
+SCHEDULED = """\
+from taskflow import Schedule, pipeline
+@pipeline(schedule=Schedule({}))
+def {}():
+    pass
+"""
+
+
+def test_a_schedule_keeps_its_id(looked):
+    """What another pipeline is called must not be it."""
+    (looked.folder / "a.py").write_text(SCHEDULED.format("'@daily', name='b'", "a"))
+    looked.look()
+    assert looked.write("other.py", "a/b").look() == {"a": "a.py"}
+    assert "'a/b' is defined in" in looked.errors()["other.py"]
+
+
+def test_pipelines_that_would_start_one_another_for_ever_are_refused(looked):
+    """The last one of them says why."""
+    for name, followed in (("a", "b"), ("b", "c"), ("c", "a")):
+        code = SCHEDULED.format(f"on_success_of={followed!r}", name)
+        (looked.folder / f"{name}.py").write_text(code)
+        looked.look()
+    (told,) = looked.errors().values()
+    assert "these would start one another for ever: " in told
+    assert looked.known().keys() == {"a", "b"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("a.py", "b.py"), ("b.py", "a.py")])

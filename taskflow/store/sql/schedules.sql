@@ -13,12 +13,24 @@ SELECT path, digest, parts, error, time FROM pipeline_files WHERE folder = ? ORD
 -- name: folders
 SELECT DISTINCT folder FROM pipeline_files ORDER BY folder;
 
--- name: home_of_pipeline
-SELECT file, folder FROM pipelines WHERE name = ? AND NOT is_gone;
+-- name: homes_of
+SELECT file, folder FROM pipelines WHERE name = :name AND NOT is_gone
+UNION ALL
+SELECT pipelines.file, pipelines.folder
+FROM schedules JOIN pipelines ON pipelines.name = schedules.pipeline
+WHERE schedules.id = :name AND schedules.pipeline NOT IN (:owner, :name)
+  AND NOT schedules.is_gone AND NOT pipelines.is_gone;
 
--- name: forget_file_elsewhere
-DELETE FROM pipeline_files
-WHERE path = (SELECT file FROM pipelines WHERE name = ? AND folder <> ? AND NOT is_gone);
+-- name: followed
+SELECT schedules.pipeline, follows.pipeline
+FROM follows JOIN schedules ON schedules.id = follows.schedule
+WHERE NOT schedules.is_gone;
+
+-- name: file_elsewhere
+SELECT file FROM pipelines WHERE name = ? AND folder <> ? AND file <> ? AND NOT is_gone;
+
+-- name: read_anew
+UPDATE pipeline_files SET digest = '', parts = ? WHERE path = ?;
 
 -- name: put_pipeline
 INSERT OR REPLACE INTO pipelines (name, file, folder, version, is_gone, max_active, facts, time)
@@ -95,10 +107,20 @@ FROM runs JOIN follows ON follows.pipeline = runs.pipeline
 JOIN schedules ON schedules.id = follows.schedule
 WHERE runs.number = ? AND runs.version <> '' AND NOT schedules.is_gone;
 
+-- name: unknown_followed
+SELECT follows.schedule, follows.pipeline
+FROM follows JOIN schedules ON schedules.id = follows.schedule
+WHERE NOT schedules.is_gone
+  AND follows.pipeline NOT IN (SELECT name FROM pipelines WHERE NOT is_gone)
+ORDER BY follows.schedule, follows.pipeline;
+
 -- name: ready_followers
 SELECT DISTINCT successes.schedule
 FROM successes JOIN schedules ON schedules.id = successes.schedule
-WHERE NOT is_gone AND NOT is_paused AND NOT EXISTS (
+WHERE NOT is_gone AND NOT is_paused
+  AND (:folder = ''
+       OR schedules.pipeline IN (SELECT name FROM pipelines WHERE folder = :folder))
+  AND NOT EXISTS (
     SELECT 1 FROM follows
     WHERE follows.schedule = successes.schedule AND pipeline NOT IN (
         SELECT pipeline FROM successes AS others WHERE others.schedule = follows.schedule
@@ -184,13 +206,15 @@ INSERT INTO runs (
 SELECT state = 'queued', number, pipeline, backfill, schedule, id, pid, pid_started, boot, host,
        since
 FROM runs INDEXED BY open_runs
-WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid <> 0;
+WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid <> 0
+  AND (:folder = '' OR pipeline IN (SELECT name FROM pipelines WHERE folder = :folder));
 
 -- name: free_runs
 SELECT state = 'queued', number, pipeline, backfill, schedule
 FROM runs INDEXED BY free_runs
 WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid = 0
-  AND NOT (state = 'paused' AND ended > :paused_after AND ended <= :now);
+  AND NOT (state = 'paused' AND ended > :paused_after AND ended <= :now)
+  AND (:folder = '' OR pipeline IN (SELECT name FROM pipelines WHERE folder = :folder));
 
 -- name: limits_of_pipelines
 SELECT name, max_active FROM pipelines
