@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -127,6 +128,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
             Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
         finally:
             nursery.close()
-        store.book.leave(around.me)
+        with suppress(StoreError):  # on a full disk, say: that it is gone is seen all the same
+            store.book.leave(around.me)
         say("stopped", place)
     return 0

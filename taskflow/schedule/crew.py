@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from contextlib import suppress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 START_TRIES: Final = 3
 #: A process has so long to import the code of its run; seconds.
 START_SECONDS: Final = 300.0
+#: When no process can be started, this is tried again after so long; seconds.
+REST_SECONDS: Final = 5.0
 #: States of a run that goes on when its process has died.
 _OPEN: Final = frozenset({"queued", "interrupted"})
 #: States of a run that has ended for good.
@@ -37,7 +40,7 @@ class _Hand(NamedTuple):
 
 
 class Crew:
-    """Runs that this service has picked."""
+    """The runs that a service looks after: those that it has picked, and some that it found."""
 
     def __init__(self, around: Around, hooks: Hooks, most: int, workers: int | None = None) -> None:
         self._store, self._folder, self._hooks = around.store, around.folder, hooks
@@ -46,6 +49,10 @@ class Crew:
         self._hands: dict[str, _Hand] = {}
         #: Runs that a nursery had which is gone, and the processes that drive them.
         self._lost: dict[str, Owner | None] = {}
+        #: Runs that others have started: they take places, but no stop waits for them.
+        self._adopted: dict[str, Owner | None] = {}
+        #: Until when nothing is begun, since no process can be started just now.
+        self._rests_until = -math.inf
         #: By run, the trace that its process had when it died, and how often.
         self._tries: dict[str, tuple[int, int]] = {}
         self._owner = around.me
@@ -58,11 +65,13 @@ class Crew:
         book = self._store.book
         here = [owner for folder, owner in book.services() if folder == self._folder]
         if all(owner[:4] == self._owner[:4] for owner in here if self._store.lives(owner)):
-            self._lost.update(book.driven(self._store.drives, self._folder))
+            self._adopted.update(book.driven(self._store.drives, self._folder))
 
     def fill(self) -> None:
         """Begin runs that may, as many as there is room for."""
-        room, now = self._most - len(self), self._clock.now()
+        if self._clock.monotonic() < self._rests_until:
+            return
+        room, now = self._most - len(self) - len(self._adopted), self._clock.now()
         owner, folder = self._owner, self._folder
         for picked in self._store.book.pick(room, owner, self._is_driven, now, folder):
             self._begin(picked)
@@ -73,7 +82,8 @@ class Crew:
         return self._store.drives(run_id, owner)
 
     def _begin(self, picked: Picked) -> None:
-        self._lost.pop(picked.run_id, None)
+        for others in (self._lost, self._adopted):
+            others.pop(picked.run_id, None)
         self._hands[picked.run_id] = _Hand(picked, self._clock.monotonic())
         order = RunOrder(
             self._store.url, picked.run_id, picked.epoch, picked.version, self._workers
@@ -96,7 +106,10 @@ class Crew:
             self._say("trouble", hand.picked.pipeline, run=ended.ident, error=str(error))
             return
         del self._hands[ended.ident]
-        if ended.status == NOT_BEGUN:
+        if ended.status is None:  # nothing is wrong with the run, and it is picked again
+            self._rests_until = self._clock.monotonic() + REST_SECONDS
+            self._say("trouble", run.pipeline, run=run.id, error=ended.how)
+        if ended.status in (None, NOT_BEGUN):
             return
         if run.state in _OPEN and ended.status != DONE and not self._may_try(hand, run, ended):
             return
@@ -134,7 +147,7 @@ class Crew:
             return
         self._tries.pop(run.id, None)
         seconds = round(run.seconds, 3) or None
-        why = run.error or run.why or how
+        why = run.error or run.why or ("" if run.state == "succeeded" else how)
         self._say(run.state, run.pipeline, run=run.id, seconds=seconds, error=why)
         self._hooks.of_run(run)
 
@@ -145,27 +158,32 @@ class Crew:
 
     def look_after_lost(self) -> None:
         """Take note of what has become of runs whose processes are not heard of."""
-        for run_id in list(self._lost):
-            try:
-                run = self._store.find(run_id)
-            except UnknownRunError:
-                del self._lost[run_id]
-                continue
-            self._lost[run_id] = run.owner
-            if run.owner is None:  # who has not begun is picked again
-                del self._lost[run_id]
-                if run.state in _OVER:
-                    self._tell(run, "")
+        for runs in (self._lost, self._adopted):
+            for run_id in list(runs):
+                try:
+                    run = self._store.find(run_id)
+                except UnknownRunError:
+                    del runs[run_id]
+                    continue
+                runs[run_id] = run.owner
+                if run.owner is None:  # who has not begun is picked again
+                    del runs[run_id]
+                    if run.state in _OVER:
+                        self._tell(run, "")
 
     def end_stuck(self) -> None:
         """Kill processes that hang: before their runs have begun, or after these have ended."""
         late = self._clock.monotonic() - min(START_SECONDS, HOOK_SECONDS)
         for run_id, hand in self._hands.items():
-            if hand.since < late and self._is_stuck(self._store.find(run_id), hand):
+            if hand.since < late and self._is_stuck(run_id, hand):
                 self._nursery.stop_run(run_id, signal.SIGKILL)
 
-    def _is_stuck(self, run: RunRow, hand: _Hand) -> bool:
+    def _is_stuck(self, run_id: str, hand: _Hand) -> bool:
         """Whether the imports of a run hang, or its hook, or a thread that it has left."""
+        try:
+            run = self._store.find(run_id)
+        except UnknownRunError:  # it had ended, and somebody has removed it
+            return True
         if run.state == "queued":
             return hand.since < self._clock.monotonic() - START_SECONDS
         is_late = run.state in _OVER and run.ended < self._clock.now() - HOOK_SECONDS

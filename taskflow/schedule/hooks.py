@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.progress.words import iso
-from taskflow.schedule.orders import HookOrder
+from taskflow.schedule.orders import DONE, NOT_BEGUN, HookOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,8 @@ class Hooks:
                 self._start(ident, wanted)
 
     def _start(self, ident: str, wanted: _Command) -> None:
-        what = repr(wanted.line)
+        about = wanted.told.get("TASKFLOW_RUN") or wanted.told.get("TASKFLOW_SCHEDULE", "")
+        what = f"{wanted.line!r} for {about}"
         try:
             process = subprocess.Popen(  # noqa: S602 - whoever starts the service has written it
                 wanted.line,
@@ -141,7 +142,10 @@ class Hooks:
 
     def take(self, ended: Ended) -> None:
         """Take note that a process has ended, in case it was one of a function."""
-        self._going.pop(ended.ident, None)
+        going = self._going.pop(ended.ident, None)
+        if going is not None and ended.status not in (DONE, NOT_BEGUN):
+            how = ended.how or f"exit code {ended.status}"
+            self._say("trouble", "hook", error=f"{going.what} ended badly: {how}")
 
     def forget(self) -> None:
         """Nothing is heard of the nursery's processes any more."""

@@ -67,7 +67,7 @@ def wakes_at(planned: Planned, decided: float) -> float | None:
     if not planned.cron:
         return None
     tick = after(planned, decided)
-    return None if tick is None else tick + _spread(planned, tick)
+    return None if tick is None else tick + spread(planned, tick)
 
 
 # --- which are due -------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def wakes_at(planned: Planned, decided: float) -> float | None:
 def _due(planned: Planned, decided: float, now: float) -> list[float]:
     """The ticks that are due and may run: the last one, or the last ones."""
     last = up_to(planned, now)
-    if last is not None and last + _spread(planned, last) > now:
+    if last is not None and last + spread(planned, last) > now:
         last = up_to(planned, last - LITTLE)
     if last is None or last <= decided:
         return []
@@ -136,7 +136,7 @@ def _verdicts(standing: Standing, due: list[float], now: float) -> list[Verdict]
 def _last_of(standing: Standing, tick: float, now: float) -> Verdict:
     """What becomes of the last tick that is due."""
     planned = standing.planned
-    late = now - tick - _spread(planned, tick)
+    late = now - tick - spread(planned, tick)
     if planned.latest is not None and late > planned.latest:
         why = f"{duration(late)} late; misfire_grace is {duration(planned.latest)}"
         if planned.grace is None:
@@ -168,7 +168,7 @@ def _all_of(standing: Standing, due: list[float], now: float) -> list[Verdict]:
     return found
 
 
-def _spread(planned: Planned, tick: float) -> float:
+def spread(planned: Planned, tick: float) -> float:
     """By how much a tick is put off, so that not all begin at once: always the same, for one."""
     if not planned.jitter:
         return 0.0

@@ -17,7 +17,6 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
 from typing import Final
 
 from taskflow.errors import ExecutorError
@@ -88,6 +87,8 @@ class Nursery:
     def start_anew(self) -> None:
         """Take the place of one that is gone, and read what it has not told of.
 
+        Raises ExecutorError if no process can be started now; it may be asked for again.
+
         One after another: should it be a file that ends its nursery, it is known which, and given
         up. The others are not to wait for it for ever.
         """
@@ -96,7 +97,13 @@ class Nursery:
             self._blame(next(iter(asked)))
         self.close()
         self._reads_at_once = 1 if asked else self._at_once
-        self._start()
+        try:
+            self._start()
+        except OSError as error:
+            self._asked = asked
+            raise ExecutorError(
+                f"the process that imports pipelines cannot start: {error}"
+            ) from error
         for path, folder in asked.items():
             self.ask(path, folder)
 
@@ -136,7 +143,7 @@ class Nursery:
     def check(self) -> None:
         """Ask whether it is there; one that has not answered since the last time is killed.
 
-        It never waits for anything, so it does not answer if it is stopped (SIGSTOP), or worse.
+        A nursery never waits for anything: one that does not answer is stopped (SIGSTOP), or worse.
         """
         if self._answered < self._pinged:
             self._process.kill()
@@ -177,10 +184,11 @@ class Nursery:
 
     def _send(self, message: Message) -> None:
         try:
-            with suppress(ConnectionError):  # it may be gone: `receive` says so
-                self._socket.sendall(encode(message))
+            self._socket.sendall(encode(message))
         except BlockingIOError:  # what it does not take for so long, it never does
             self._process.kill()
+        except OSError:
+            return  # it is gone: `receive` says so
 
     def _arrived(self) -> bytes | None:
         """Some bytes, none if the nursery is gone; None if there are none just now."""

@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,14 +22,15 @@ from taskflow.launch import new_run_id
 from taskflow.planned import PROMPT_SECONDS
 from taskflow.progress.words import counted
 from taskflow.schedule.agenda import Agenda
-from taskflow.schedule.judging import judge
+from taskflow.schedule.judging import judge, spread
 from taskflow.schedule.messages import Ended, Reading
+from taskflow.schedule.revival import Revival
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import FrameType
 
-    from taskflow.planned import ScheduleRow, Standing, TickRow, Verdict
+    from taskflow.planned import Planned, ScheduleRow, Standing, TickRow, Verdict
     from taskflow.schedule.around import Around
     from taskflow.schedule.catalog import Catalog
     from taskflow.schedule.crew import Crew
@@ -57,12 +57,14 @@ class Service:
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         self._catalog, self._crew, self._hooks = catalog, crew, hooks
         self._agenda = Agenda()
+        self._revival = Revival()
         self._seen = -1
         #: What the nursery has told, and is not taken note of yet.
         self._told: deque[Reading | Ended] = deque()
         self._looked = self._unstuck = -LOOK_SECONDS
         #: Since when what goes on is told to end, on the monotonic clock.
         self._ending: float | None = None
+        self._has_killed = False
         self._is_to_reload = False
         #: What was last said of the store, and when: it is not said each time.
         self._trouble = "", -math.inf
@@ -87,18 +89,22 @@ class Service:
         if self.stopping is None:
             self._look()
             self._decide()
-            self._crew.fill()
+            if not self._revival.is_awaited:
+                self._crew.fill()
         return self._patience()
 
     def _heard(self) -> list[Reading | Ended]:
         try:
-            return self._nursery.receive()
+            if self._revival.is_due(self._clock.monotonic()):
+                self._nursery.start_anew()
+                self._revival.is_awaited = False
+            return [] if self._revival.is_awaited else self._nursery.receive()
         except ExecutorError as error:
             self._say("trouble", "nursery", error=str(error))
-            self._nursery.start_anew()
             self._crew.forget()
             self._hooks.forget()
-            return []
+            self._revival.put_off(self._clock.monotonic())
+            return self._heard() if self._revival.is_due(self._clock.monotonic()) else []
 
     def _look(self) -> None:
         """Look at the folder, and at what changed in the store, now and then."""
@@ -119,8 +125,8 @@ class Service:
             self._plan(rows)
         if now - self._unstuck >= STUCK_SECONDS:
             self._unstuck = now
-            self._crew.end_stuck()
             self._nursery.check()
+            self._crew.end_stuck()
 
     def _check_store(self) -> None:
         """What is written to a file that was removed is lost, and no other process sees it."""
@@ -150,13 +156,16 @@ class Service:
         now = self._clock.now()
         due = self._agenda.due(now)
         rows: list[TickRow] = []
+        planned: dict[str, Planned] = {}
         for some in (due[n : n + AT_ONCE] for n in range(0, len(due), AT_ONCE)):
             rows += self._book.decide(some, lambda each: self._judged(each, now), new_run_id, now)
             # As they stand in the store: another service may have been there before.
-            self._plan(self._book.standing(some))
+            standing = self._book.standing(some)
+            self._plan(standing)
+            planned.update((row.planned.id, row.planned) for row in standing)
         rows += self._book.follow(new_run_id, now, self._folder)
         if rows:
-            self._note(rows, self._clock.now())
+            self._note(rows, planned)
 
     def _judged(self, standing: Standing, now: float) -> tuple[float, list[Verdict]]:
         """What becomes of the ticks of a schedule; one that cannot be judged holds up no other."""
@@ -166,22 +175,26 @@ class Service:
             self._say("trouble", standing.planned.id, error=str(error))
             return standing.decided, []
 
-    def _note(self, rows: Sequence[TickRow], now: float) -> None:
+    def _note(self, rows: Sequence[TickRow], planned: Mapping[str, Planned]) -> None:
         """Say what was committed by now, and tell hooks."""
+        now = self._clock.now()
+        late: list[TickRow] = []
         for row in rows:
-            if row.run:
-                after = round(now - row.instant, 3)
-                self._say("tick", row.schedule, run=row.run, late=after, why=row.why)
-            else:
+            if not row.run:
                 self._say("skipped", row.schedule, ticks=row.ticks or "many", why=row.why)
-        skipped = [row for row in rows if not row.run]
-        late = [row for row in rows if row.run and now - row.instant > PROMPT_SECONDS]
-        for hook, told in (("on_skipped", skipped), ("on_late", late)):
+                continue
+            plan = planned.get(row.schedule)
+            after = now - row.instant - (spread(plan, row.instant) if plan else 0.0)
+            self._say("tick", row.schedule, run=row.run, late=round(after, 3), why=row.why)
+            late += [row] if after > PROMPT_SECONDS else []
+        for hook, told in (("on_skipped", [row for row in rows if not row.run]), ("on_late", late)):
             if told:
                 self._hooks.of_ticks(hook, told)
 
     def _patience(self) -> float:
         times = [self._looked + LOOK_SECONDS - self._clock.monotonic()]
+        if self._revival.is_awaited:
+            times.append(self._revival.at - self._clock.monotonic())
         tick = self._agenda.next() if self.stopping is None else None
         if tick is not None:
             times.append(tick - self._clock.now())
@@ -198,25 +211,28 @@ class Service:
         """
         with _woken(self._on_signal) as woken:
             while not self._is_over(grace):
-                with self._survived():
+                with self._survived(woken):
                     patience = min(self.step(), LOOK_SECONDS)
-                    select.select([self._nursery.fileno(), woken.fileno()], [], [], patience)
+                    nursery = [] if self._revival.is_awaited else [self._nursery.fileno()]
+                    select.select([*nursery, woken.fileno()], [], [], patience)
                     with contextlib.suppress(BlockingIOError):
                         woken.recv(4096)
 
     @contextlib.contextmanager
-    def _survived(self) -> Iterator[None]:
+    def _survived(self, woken: socket.socket) -> Iterator[None]:
         """A store that cannot be written just now ends nothing: it is tried again."""
         try:
             yield
         except StoreError as error:
-            if self._is_store_lost:
+            if self._is_store_lost or self._has_killed:
                 raise
             now, text = self._clock.monotonic(), str(error)
             if text != self._trouble[0] or now - self._trouble[1] > STUCK_SECONDS:
                 self._trouble = text, now
                 self._say("trouble", "store", error=text)
-            time.sleep(LOOK_SECONDS)
+            select.select([woken], [], [], LOOK_SECONDS)
+            with contextlib.suppress(BlockingIOError):
+                woken.recv(4096)
 
     def _is_over(self, grace: float) -> bool:
         if self.stopping is None:
@@ -230,6 +246,7 @@ class Service:
         elif self._ending is not None and now - self._ending > KILL_SECONDS:
             self._ending = now
             why = f"not ended within {KILL_SECONDS:.0f} s"
+            self._has_killed = True
             self._say("killing", counted(left, "run"), hooks=len(self._hooks), why=why)
             self._end_all(signal.SIGKILL)
         return not left and not len(self._hooks)

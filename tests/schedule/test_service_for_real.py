@@ -271,7 +271,7 @@ def test_schedules_are_listed_paused_and_filled(place):
     with place.serve() as service:
         service.until("loaded", "nightly")
         service.of("bad_file") or service.until("bad_file")
-        listed = json.loads(place.taskflow("schedules", "pipelines", "--json").stdout)
+        listed = json.loads(place.taskflow("schedules", "pipelines", "--json").stdout)["schedules"]
         assert [each["schedule"] for each in listed] == ["nightly"]
         assert listed[0]["words"] == "every day at 03:00 (UTC)"
         assert len(listed[0]["next"]) == 5
@@ -280,7 +280,10 @@ def test_schedules_are_listed_paused_and_filled(place):
         assert "bad.py" in shown
         assert "SystemExit: 3" in shown
         assert place.taskflow("schedules", "pause", "nightly").returncode == 0
-        assert json.loads(place.taskflow("schedules", "--json").stdout)[0]["state"] == "paused"
+        assert (
+            json.loads(place.taskflow("schedules", "--json").stdout)["schedules"][0]["state"]
+            == "paused"
+        )
         assert place.taskflow("schedules", "resume", "nightly").returncode == 0
         for first, last, told in (
             ("2026-01-02", "2026-01-01", "--to is before --from"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from keeping import begun, opened, program
+from keeping import opened, program
 
 from taskflow.store import owners, presence
 from taskflow.store.owners import lives
