@@ -87,7 +87,7 @@ class Current:
 
     @property
     def scheduled_time(self) -> datetime | None:
-        """The tick this run is for; of a run started by hand, when it was created."""
+        """The tick this run is for, in its schedule's zone; else when it was created, in UTC."""
         found: datetime | None = _fact("scheduled_time")
         return found
 

@@ -53,3 +53,6 @@ RUN_STATES: Final = (
     "cancelled",
     "interrupted",
 )
+
+#: States of a run that may still go on, by itself or with whoever takes it up.
+OPEN_RUNS: Final = frozenset({"queued", "running", "paused", "interrupted"})

@@ -235,7 +235,20 @@ class RunRow:
     schedule: str = ""  #: the id of the schedule that it is a run of
     tick: float = 0.0  #: the instant that it was due by that; 0 without one
     previous: float = 0.0  #: and the tick before; 0 without one
+    zone: str = ""  #: that of the schedule; empty without one
     version: str = ""  #: of its code, if a service keeps that
+
+    @property
+    def resumed(self) -> int:
+        """How often somebody took the run on again; a service does that in two steps each time."""
+        return max(0, (self.epoch - 1) // 2 if self.version else self.epoch - 1)
+
+    @property
+    def took(self) -> float:
+        """Seconds from its start to its end; how long it was at work before a cut nobody knows."""
+        if self.resumed and self.started:
+            return max(0.0, self.ended - self.started)
+        return self.seconds
 
 
 @dataclass(frozen=True, slots=True)

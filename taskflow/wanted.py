@@ -108,15 +108,19 @@ class Again:
 def times_of(
     again: Again | None, created: float
 ) -> tuple[datetime, tuple[datetime, datetime] | None]:
-    """When a run was due, or was created if nobody planned it, and the interval of its data."""
+    """When a run was due, or was created if nobody planned it, and the interval of its data.
+
+    In the zone of its schedule, and in UTC without one.
+    """
     row = again.row if again and again.ledger else None
     if row is None or not row.tick:
-        return _in_utc(created), None
-    due = _in_utc(row.tick)
-    return due, (_in_utc(row.previous), due) if row.previous else None
+        return _in_zone(created), None
+    due = _in_zone(row.tick, row.zone)
+    return due, (_in_zone(row.previous, row.zone), due) if row.previous else None
 
 
-def _in_utc(seconds: float) -> datetime:
-    from datetime import UTC, datetime  # here: `import taskflow` does without it
+def _in_zone(seconds: float, zone: str = "") -> datetime:
+    from datetime import UTC, datetime  # here: `import taskflow` does without them
+    from zoneinfo import ZoneInfo
 
-    return datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(seconds, ZoneInfo(zone) if zone not in ("", "UTC") else UTC)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
 
 from taskflow.cli.exits import guarded
-from taskflow.cli.history import SETTINGS, Command
-from taskflow.cli.schedules import named
+from taskflow.cli.history import SETTINGS, Command, json_option
+from taskflow.cli.schedules import named, warn_unserved
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import write_lines
 from taskflow.launch import new_run_id
+from taskflow.lifecycle import OPEN_RUNS
+from taskflow.progress.jsonl import as_json as in_json
 from taskflow.progress.words import counted
 from taskflow.schedule.coming import LITTLE, between, in_zone, up_to
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 _LISTED: Final = 20
 #: A backfill of more is refused: it was hardly meant.
 MOST: Final = 100_000
-_GOING: Final = frozenset({"queued", "running", "paused"})
 
 
 class Tick(NamedTuple):
@@ -62,7 +63,8 @@ class Tick(NamedTuple):
     help="Runs that go on at once [1].",
 )
 @click.option("--dry-run", is_flag=True, help="Only show which ticks would run.")
-def backfill(name: str, begin: str, end: str, only: str, concurrency: int, *, dry_run: bool) -> int:
+@json_option
+def backfill(name: str, begin: str, end: str, **options: Any) -> int:
     """Queue runs for the ticks of a schedule between two times; the service starts them.
 
     A backfill that was cut off goes on when it is asked for again: ticks that have a run are left
@@ -73,16 +75,13 @@ def backfill(name: str, begin: str, end: str, only: str, concurrency: int, *, dr
         taskflow backfill scrape_site --from 2026-01-01 --to 2026-01-31 --concurrency 4
         taskflow backfill scrape_site --from 2026-01-01 --to 2026-01-31 --only failed
     """  # noqa: D301 - click takes a real backspace for "as it stands"
-    return guarded(lambda: _filled(name, (begin, end), only, concurrency, dry_run=dry_run))
+    return guarded(lambda: _filled(name, (begin, end), options))
 
 
-def _filled(name: str, span: tuple[str, str], only: str, concurrency: int, *, dry_run: bool) -> int:
-    book = the_store().book
-    rows = [row for row in named(book, name) if row.planned.cron]
-    if len(rows) != 1:
-        ids = ", ".join(row.planned.id for row in rows) or "none with ticks of its own"
-        raise click.UsageError(f"{name!r} has {len(rows)} schedules ({ids}); name one")
-    planned = rows[0].planned
+def _filled(name: str, span: tuple[str, str], options: dict[str, Any]) -> int:
+    store = the_store()
+    book = store.book
+    planned = _one_of([row.planned for row in named(book, name)], name)
     first, last = (
         _moment(text, planned.zone, is_end=is_end)
         for text, is_end in zip(span, (False, True), strict=True)
@@ -91,16 +90,34 @@ def _filled(name: str, span: tuple[str, str], only: str, concurrency: int, *, dr
         raise click.UsageError("--to is before --from")
     known = {tick.instant: tick for tick in book.runs_between(planned.id, first, last)}
     ticks = _ticks(planned, first, min(last, time.time()), known)
-    wanted = [tick for tick in ticks if _is_wanted(tick, only)]
-    _show(planned, ticks, wanted)
-    if dry_run or not wanted:
-        return 0
-    pairs = [(tick.instant, tick.previous) for tick in wanted]
-    book.fill(planned.id, pairs, new_run_id, time.time(), concurrency)
-    click.echo(
-        f"queued {counted(len(wanted), 'run')}; taskflow schedules history {planned.id}", err=True
-    )
+    wanted = [tick for tick in ticks if _is_wanted(tick, options["only"])]
+    if not options["as_json"]:
+        _show(planned, ticks, wanted)
+    queued = [] if options["dry_run"] else wanted
+    pairs = [(tick.instant, tick.previous) for tick in queued]
+    rows = book.fill(planned.id, pairs, new_run_id, time.time(), options["concurrency"])
+    if options["as_json"]:
+        told = [in_zone(planned, tick.instant) for tick in wanted]
+        facts = {"ticks": len(ticks), "to_run": told, "runs": [row.run for row in rows]}
+        click.echo(in_json(facts))
+    if queued:
+        said = f"queued {counted(len(queued), 'run')}; taskflow schedules history {planned.id}"
+        click.echo(said, err=True)
+        warn_unserved(store, name)
     return 0
+
+
+def _one_of(every: list[Planned], name: str) -> Planned:
+    """The only schedule that has ticks of its own."""
+    found = [planned for planned in every if planned.cron]
+    if len(found) > 1:
+        ids = ", ".join(planned.id for planned in found)
+        raise click.UsageError(f"{name!r} has {len(found)} schedules ({ids}); name one")
+    if not found:
+        raise click.UsageError(
+            f"{name!r} has no ticks of its own, it runs {every[0].words}; taskflow submit starts it"
+        )
+    return found[0]
 
 
 def _ticks(planned: Planned, first: float, last: float, known: dict[float, TickRow]) -> list[Tick]:
@@ -117,7 +134,7 @@ def _ticks(planned: Planned, first: float, last: float, known: dict[float, TickR
 
 
 def _is_wanted(tick: Tick, only: str) -> bool:
-    if tick.known in _GOING:
+    if tick.known in OPEN_RUNS:
         return False
     if only == "all" or not tick.known:
         return True

@@ -6,15 +6,18 @@ import os
 import platform
 import time
 import zoneinfo
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from taskflow.cli.exits import INTERNAL, guarded
-from taskflow.cli.history import SETTINGS, Command, json_option, local, the_store
+from taskflow.cli.history import SETTINGS, Command, iso, json_option, local, the_store
 from taskflow.cli.tables import facts, size, write_lines
+from taskflow.progress.clean import one_line
 from taskflow.progress.jsonl import as_json as in_json
+from taskflow.progress.words import counted
 from taskflow.records import RunFilter
 from taskflow.store.health import examine
 from taskflow.store.places import place_of
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 #: A run that was created so far in the future tells of a clock that is, or was, wrong.
 _AHEAD_SECONDS: Final = 120.0
+#: So many bad files of a folder are named.
+_LISTED: Final = 10
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -47,7 +52,7 @@ def _examined(*, as_json: bool) -> int:
             "why": _why(health),
             "warnings": [*_warnings(health)],
         }
-        click.echo(in_json({**plain, "versions": dict(_versions())}))
+        click.echo(in_json({**plain, "folders": _folders(), "versions": dict(_versions())}))
     else:
         write_lines([[("store", "bold")], *facts(_told(health))])
         if told := [] if health.complaints else [*_services()]:
@@ -94,19 +99,33 @@ def _warnings(health: Health) -> Iterator[str]:
         yield f"{folders} of runs that are not in the store; taskflow gc removes them"
 
 
-def _services() -> Iterator[tuple[str, str]]:
+def _folders() -> list[dict[str, Any]]:
     """What there is to say of folders of pipelines, if the store knows of any."""
     store = the_store()
     if not isinstance(store, SqliteStore):
-        return
+        return []
     served = {folder: owner for folder, owner in store.book.services() if store.lives(owner)}
-    for folder in store.book.folders():
-        files = store.book.files(folder)
-        bad = sum(bool(file.error) for file in files)
-        many = sum(not row.is_gone for row in store.book.schedules(folder))
-        yield folder, f"{len(files):,} files, {bad:,} of them bad, {many:,} schedules"
-        owner = served.get(folder)
-        yield "", f"process {owner.pid} looks after it" if owner else "nobody looks after it"
+    return [
+        {
+            "folder": folder,
+            "files": len(files := store.book.files(folder)),
+            "bad_files": [file.path for file in files if file.error],
+            "schedules": sum(not row.is_gone for row in store.book.schedules(folder)),
+            "service": (owner := served.get(folder)) and {"pid": owner.pid, "host": owner.host},
+        }
+        for folder in store.book.folders()
+    ]
+
+
+def _services() -> Iterator[tuple[str, str]]:
+    """The same, for people."""
+    for each in _folders():
+        bad, owner = each["bad_files"], each["service"]
+        files, many = counted(each["files"], "file"), counted(each["schedules"], "schedule")
+        yield each["folder"], f"{files}, {len(bad):,} of them bad, {many}"
+        yield from (("", f"bad: {path}") for path in bad[:_LISTED])
+        who = f"process {owner['pid']} on {owner['host']} looks" if owner else "nobody looks"
+        yield "", f"{one_line(who)} after it"
 
 
 def _clock_warnings() -> Iterator[str]:
@@ -121,8 +140,20 @@ def _clock_warnings() -> Iterator[str]:
 
 def _versions() -> Iterator[tuple[str, str]]:
     yield "python", platform.python_version()
+    yield "clock", iso(time.time()) or ""
+    yield "time zones", f"{len(zoneinfo.available_timezones()):,} known, {_zone_data()}"
     for name in ("taskflow-orchestrator", "loky"):
         try:
             yield name, version(name)
         except PackageNotFoundError:
             yield name, "not installed"
+
+
+def _zone_data() -> str:
+    """Where the data of time zones is from."""
+    for folder in zoneinfo.TZPATH:
+        if os.path.isdir(folder):
+            return f"of {folder}"
+    with suppress(PackageNotFoundError):
+        return f"of the package tzdata {version('tzdata')}"
+    return "from nowhere"

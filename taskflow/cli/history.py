@@ -134,7 +134,7 @@ def run_as_plain(run: RunRow) -> dict[str, Any]:
         "created": iso(run.created),
         "started": iso(run.started),
         "ended": iso(run.ended),
-        "seconds": round(run.seconds, 6),
+        "seconds": round(run.took, 6),
         "file": run.file,
         "entry": run.entry,
         "params": {**dict(run.params), **dict(run.values)},
@@ -149,7 +149,7 @@ def run_as_plain(run: RunRow) -> dict[str, Any]:
         "schedule": run.schedule or None,
         "tick": iso(run.tick),
         "version": run.version or None,
-        "resumed": times_resumed(run),
+        "resumed": run.resumed,
         "owner": owner and {"pid": owner.pid, "host": owner.host, "since": iso(owner.since)},
     }
 
@@ -171,11 +171,6 @@ def reason(run: RunRow) -> str:
     return one_line(_REASONS.get(run.why, run.why), _WHY)
 
 
-def times_resumed(run: RunRow) -> int:
-    """How often somebody took the run on again."""
-    return max(0, run.epoch - 1)
-
-
 def show_command(run: RunRow, task_run: TaskRun) -> str:
     """The command that shows one task run, as a shell takes it: brackets mean something there."""
     key = within(run.pipeline, task_run.kept.key_of(task_run.first))
@@ -185,4 +180,4 @@ def show_command(run: RunRow, task_run: TaskRun) -> str:
 def took(run: RunRow) -> float:
     """How long the run took, or has been going on."""
     going = run.state == "running" and run.started
-    return max(0.0, time.time() - run.started) if going else run.seconds
+    return max(0.0, time.time() - run.started) if going else run.took

@@ -12,7 +12,7 @@ import click
 
 from taskflow.authoring.advice import near
 from taskflow.cli.exits import guarded
-from taskflow.cli.history import SETTINGS, Command, NothingMatched, iso, json_option, local
+from taskflow.cli.history import SETTINGS, Command, NothingMatched, iso, json_option
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import state, table, write_lines
 from taskflow.launch import new_run_id
@@ -23,15 +23,19 @@ from taskflow.schedule.coming import coming, in_zone
 from taskflow.schedule.judging import judge
 
 if TYPE_CHECKING:
-    from taskflow.planned import PipelineRow, ScheduleRow, TickRow
+    from taskflow.planned import PipelineRow, Planned, ScheduleRow, TickRow
     from taskflow.progress.paint import Line
     from taskflow.store.book import Book
     from taskflow.store.sqlite import SqliteStore
 
 _TITLES: Final = ("SCHEDULE", "WHEN", "ZONE", "STATE", "LAST RUN", "NEXT")
 _ACTIONS: Final = ("pause", "resume", "next", "history")
+#: How many names are told to whoever seeks one that is not there.
+_NAMES: Final = 10
 #: How many ticks ahead are told.
 _NEXT: Final = 5
+#: And how many that have passed.
+_PAST: Final = 20
 _SHOWN: Final = 60
 
 
@@ -40,9 +44,8 @@ _SHOWN: Final = 60
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=20,
     metavar="N",
-    help="At most so many ticks [20].",
+    help="At most so many ticks [next: 5, history: 20].",
 )
 @click.option(
     "--catch-up",
@@ -50,7 +53,7 @@ _SHOWN: Final = 60
     help="With resume: what was due meanwhile is started as the schedule's `catchup` says.",
 )
 @json_option
-def schedules(words: tuple[str, ...], *, limit: int, catch_up: bool, as_json: bool) -> int:
+def schedules(words: tuple[str, ...], *, limit: int | None, catch_up: bool, as_json: bool) -> int:
     """List the schedules of a folder that is or was served, or do something about one.
 
     NAME is that of a schedule, or of a pipeline for all that it has. After a resume nothing of what
@@ -67,7 +70,7 @@ def schedules(words: tuple[str, ...], *, limit: int, catch_up: bool, as_json: bo
     return guarded(lambda: _done(list(words), limit, catch_up=catch_up, as_json=as_json))
 
 
-def _done(words: list[str], limit: int, *, catch_up: bool, as_json: bool) -> int:
+def _done(words: list[str], limit: int | None, *, catch_up: bool, as_json: bool) -> int:
     if words and words[0] in _ACTIONS and not os.path.isdir(words[0]):
         if len(words) != 2:
             raise click.UsageError(f"write taskflow schedules {words[0]} NAME")
@@ -82,38 +85,45 @@ def _done(words: list[str], limit: int, *, catch_up: bool, as_json: bool) -> int
     return _listed(store, folder, as_json=as_json)
 
 
-def _act(action: str, name: str, limit: int, *, catch_up: bool, as_json: bool) -> int:
+def _act(action: str, name: str, limit: int | None, *, catch_up: bool, as_json: bool) -> int:
     book = the_store().book
-    found = named(book, name)
-    if action == "pause":
-        for row in found:
-            book.pause(row.planned.id)
-            click.echo(f"schedule {row.planned.id} is paused", err=True)
-    elif action == "resume":
-        _resume(book, found, catch_up=catch_up)
-    elif action == "next":
-        _write_next(found, as_json=as_json)
+    found = named(book, name, gone=action == "history")
+    if action == "next":
+        _write_next(found, limit or _NEXT, as_json=as_json)
+    elif action == "history":
+        _write_history(book, found, limit or _PAST, as_json=as_json)
     else:
-        _write_history(
-            [tick for row in found for tick in book.ticks(row.planned.id, limit)], as_json=as_json
-        )
+        said = _pause(book, found) if action == "pause" else _resume(book, found, catch_up=catch_up)
+        if as_json:
+            rows = book.standing(row.planned.id for row in found)
+            click.echo(in_json({row.planned.id: row.state for row in rows}))
+        else:
+            click.echo("\n".join(said), err=True)
     return 0
 
 
-def _resume(book: Book, found: list[ScheduleRow], *, catch_up: bool) -> None:
+def _pause(book: Book, found: list[ScheduleRow]) -> list[str]:
+    """Start no ticks of schedules any more; what is to be said of it."""
+    for row in found:
+        book.pause(row.planned.id)
+    return [f"schedule {row.planned.id} is paused" for row in found]
+
+
+def _resume(book: Book, found: list[ScheduleRow], *, catch_up: bool) -> list[str]:
     """Go on with schedules; ticks that passed meanwhile are skipped, for a backfill to run."""
-    now = time.time()
+    now, said = time.time(), []
     judged = partial(judge, now=now)
     for row in found:
         rows = book.resume(row.planned.id, judged, new_run_id, now, catch_up=catch_up) or []
         many = sum(tick.ticks for tick in rows)
         passed = f"; skipped what passed meanwhile: {counted(many, 'tick')}" if many else ""
-        click.echo(f"schedule {row.planned.id} goes on{passed}", err=True)
+        said.append(f"schedule {row.planned.id} goes on{passed}")
+    return said
 
 
-def named(book: Book, name: str) -> list[ScheduleRow]:
-    """The schedule of a name, or those of the pipeline of a name."""
-    rows = [row for row in book.schedules() if not row.is_gone]
+def named(book: Book, name: str, *, gone: bool = False) -> list[ScheduleRow]:
+    """The schedule of a name, or those of the pipeline of a name; `gone`: also if they are gone."""
+    rows = [row for row in book.schedules() if gone or not row.is_gone]
     found = [row for row in rows if name in (row.planned.id, row.pipeline)]
     if not found:
         names = {row.planned.id for row in rows} | {row.pipeline for row in rows}
@@ -176,7 +186,8 @@ def _bad_files(book: Book, folder: str) -> dict[str, str]:
 
 def _row(row: ScheduleRow, last: TickRow | None) -> list[Line]:
     planned = row.planned
-    ran: Line = [state(last.state or "removed"), (f" {local(last.instant)}", "dim")] if last else []
+    when = in_zone(planned, last.instant) if last else ""
+    ran: Line = [state(last.state or "removed"), (f" {when}", "dim")] if last else []
     coming = _coming(row, 1)
     return [
         [(planned.id, "bold")],
@@ -219,9 +230,9 @@ def _as_plain(row: ScheduleRow, last: TickRow | None) -> dict[str, Any]:
 # --- one schedule --------------------------------------------------------------------------
 
 
-def _write_next(found: list[ScheduleRow], *, as_json: bool) -> None:
+def _write_next(found: list[ScheduleRow], count: int, *, as_json: bool) -> None:
     if as_json:
-        click.echo(in_json({row.planned.id: _coming(row, _NEXT) for row in found}))
+        click.echo(in_json({row.planned.id: _coming(row, count) for row in found}))
         return
     for row in found:
         planned = row.planned
@@ -229,33 +240,41 @@ def _write_next(found: list[ScheduleRow], *, as_json: bool) -> None:
         write_lines(
             [[(words, "bold"), (f" ({row.state})" if row.state != "active" else "", "yellow")]]
         )
-        write_lines([[(f"  {tick}", "")] for tick in _coming(row, _NEXT)])
+        ticks = _coming(row, count) or ["no tick to come that is known"]
+        write_lines([[(f"  {tick}", "")] for tick in ticks])
         write_lines([[("  ! ", "bold yellow"), (text, "yellow")] for text in planned.warnings])
 
 
-def _write_history(ticks: list[TickRow], *, as_json: bool) -> None:
+def _write_history(book: Book, found: list[ScheduleRow], limit: int, *, as_json: bool) -> None:
+    every = [(row, tick) for row in found for tick in book.ticks(row.planned.id, limit)]
     if as_json:
-        click.echo(in_json([_tick_as_plain(tick) for tick in ticks]))
+        click.echo(in_json([_tick_as_plain(tick) for _, tick in every]))
         return
+    if not every:
+        names = ", ".join(row.planned.id for row in found)
+        raise NothingMatched(f"no tick of {names} was due yet; taskflow runs lists those submitted")
     titles = ("TICK", "SCHEDULE", "BECAME", "RUN", "WHY")
     rows: list[list[Line]] = [
         [
-            [(local(tick.instant), "")],
+            [(in_zone(row.planned, tick.instant), "")],
             [(tick.schedule, "")],
-            [state((tick.state or "removed") if tick.run else "skipped"), (_many(tick), "dim")],
+            [
+                state((tick.state or "removed") if tick.run else "skipped"),
+                (_many(row.planned, tick), "dim"),
+            ],
             [(tick.run, "")],
             [(one_line(tick.why, _SHOWN * 2), "dim")],
         ]
-        for tick in ticks
+        for row, tick in every
     ]
     write_lines(table(titles, rows))
 
 
-def _many(tick: TickRow) -> str:
+def _many(planned: Planned, tick: TickRow) -> str:
     """How many ticks a row stands for, if not for one."""
     if tick.until <= tick.instant:
         return ""
-    return f" ({f'{tick.ticks:,}' if tick.ticks else 'many'} until {local(tick.until)})"
+    return f" ({f'{tick.ticks:,}' if tick.ticks else 'many'} until {in_zone(planned, tick.until)})"
 
 
 def _tick_as_plain(tick: TickRow) -> dict[str, Any]:
@@ -273,5 +292,14 @@ def pipeline_named(book: Book, name: str) -> PipelineRow:
     for row in rows:
         if row.deployed.name == name:
             return row
-    known = near(name, [row.deployed.name for row in rows]) or "; taskflow schedules lists them"
+    names = [row.deployed.name for row in rows]
+    known = near(name, names) or (f"; there are {', '.join(names[:_NAMES])}" if names else "")
     raise NothingMatched(f"no folder that is served has a pipeline {name!r}{known}")
+
+
+def warn_unserved(store: SqliteStore, name: str) -> None:
+    """Say so if no service is there for the runs of a pipeline."""
+    folders = {site.folder for site in store.book.homes([name])}
+    for each in folders & set(unserved(store)):
+        said = f"! nobody looks after {each}, so it waits: taskflow serve {shlex.quote(each)}"
+        click.echo(said, err=True)

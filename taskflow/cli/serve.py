@@ -51,7 +51,7 @@ def _hook_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="TIME",
     default="60s",
     callback=as_seconds,
-    help="After SIGTERM runs have so long to end; then they go on later [60s].",
+    help="After SIGTERM runs have so long to end, and tasks 10 s more; they go on later [60s].",
 )
 @click.option(
     "--import-limit",
@@ -105,7 +105,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     from taskflow.schedule.folder import Folder
     from taskflow.schedule.hooks import Hooks
     from taskflow.schedule.nursery import Nursery
-    from taskflow.schedule.saying import Steady, json_lines, lines, whole
+    from taskflow.schedule.saying import Steady, speaker
     from taskflow.schedule.service import Service
     from taskflow.world import SystemClock
 
@@ -114,15 +114,17 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
         raise LoadError(f"the folder {folder} cannot be read")
     store = the_store(place)
     with Steady(2) as stream:
-        say = whole((json_lines if options["as_json"] else lines)(stream, time.time), stream)
+        say = speaker(stream, time.time, as_json=options["as_json"])
         nursery = Nursery(limit=options["import_limit"])
         around = Around(store, place, nursery, say, SystemClock(), store.present(time.time()))
         hooks = Hooks(around, {hook: options[hook] for hook in HOOKS})
         most = options["runs"] or cores()
         workers = options["workers"] or 2 * cores()
-        crew = Crew(around, hooks, most, max(1, workers // most))
+        each = max(1, workers // most)
+        crew = Crew(around, hooks, most, each, as_json=options["as_json"])
         say("serving", place, store=store.url, runs=most, workers=workers)
         try:
+            _check_apart(store, place)
             store.book.serve(place, around.me, store.lives)
             crew.adopt()
             Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])
@@ -132,3 +134,15 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
             store.book.leave(around.me)
         say("stopped", place)
     return 0
+
+
+def _check_apart(store: SqliteStore, place: str) -> None:
+    """A file belongs to one folder that is served."""
+    for folder, owner in store.book.services():
+        inner, outer = sorted((place, folder), key=len, reverse=True)
+        if place != folder and inner.startswith(os.path.join(outer, "")) and store.lives(owner):
+            raise StoreError(
+                f"{inner} lies in {outer}, and process {owner.pid} looks after {folder} with the "
+                "same store; serve the outer one alone, or give one of them a store of its own: "
+                "TASKFLOW_STORE=sqlite:///folder/"
+            )

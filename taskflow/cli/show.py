@@ -21,7 +21,6 @@ from taskflow.cli.history import (
     show_command,
     takes_run,
     the_store,
-    times_resumed,
     took,
 )
 from taskflow.cli.recorded import Recorded, TaskRun, is_task
@@ -101,15 +100,16 @@ def _headline(run: RunRow) -> Line:
         (run.id, "bold"),
         (f"  {one_line(run.pipeline)}  ", ""),
         state(run.state),
-        (f" in {duration(spent)}" if spent else "", "dim"),
+        (f" {'for' if run.state == 'running' else 'in'} {duration(spent)}" if spent else "", "dim"),
     ]
 
 
 def _facts(run: RunRow) -> Iterator[tuple[str, str]]:
     yield "started", local(run.started or run.created)
     yield "ended", local(run.ended)
-    again = times_resumed(run)
+    again = run.resumed
     yield "resumed", "" if not again else "once" if again == 1 else f"{again} times"
+    yield "schedule", f"{run.schedule}, its tick of {iso(run.tick)}" if run.schedule else ""
     yield "parent", f"a rerun of {run.parent}" if run.parent else ""
     if run.owner is not None:
         yield "driven by", f"process {run.owner.pid} on {one_line(run.owner.host)}"

@@ -200,8 +200,9 @@ def _check_characters(expression: str) -> None:
 def _every(expression: str, words: Sequence[str]) -> Every:
     try:
         length = seconds(" ".join(words))
-    except DefinitionError as error:
-        refuse(expression, "has no duration that can be read", str(error).partition("; ")[2])
+    except DefinitionError:
+        fix = "write it with units, such as @every 90s or @every 1h30m"
+        refuse(expression, "has no duration that can be read", fix)
     if length < 1:
         refuse(expression, "is shorter than a second", "write @every 1s or longer")
     try:

@@ -22,6 +22,8 @@ FARTHEST: Final = 2 * 86400
 #: hours after the one before: since 1970 no zone has changed twice in less than six days.
 _CHUNK: Final = 1 << 25
 _LOOK: Final = 1 << 16
+#: What is so short is an abbreviation, such as CEST, and never like the name that is meant.
+_ABBREVIATION: Final = 5
 
 
 class Piece(NamedTuple):
@@ -139,6 +141,8 @@ def _advice(name: str) -> str:
         return "this system has no time zones: pip install tzdata"
     wanted = name.lower().replace(" ", "_")
     cities = [each for each in sorted(known) if wanted == each.lower().rpartition("/")[2]]
+    if not cities and "/" not in name and len(name) <= _ABBREVIATION:
+        return "an abbreviation does not say where: write an IANA name such as 'Europe/Brussels'"
     near = cities or difflib.get_close_matches(name, sorted(known), 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}write an IANA name such as 'Europe/Brussels' or 'UTC'"

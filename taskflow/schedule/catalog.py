@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from taskflow.authoring.advice import near
 from taskflow.errors import DefinitionError, StoreError
 from taskflow.planned import FileRow
 from taskflow.progress.words import counted
@@ -32,6 +33,7 @@ class Catalog:
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
         #: By file, the names of its pipelines that others had; once they are free it is read anew.
         self._refused: dict[str, Collection[str]] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._seen = 0  # the changes in the store when this was last looked into
         self._gone: list[str] = []  # files that are still to be removed from the store
         self._trouble = ""  # with the folder; it is said once
@@ -96,6 +98,8 @@ class Catalog:
         else:
             self._note(reading)
         self._read += 1
+        if not self._asked and not error:
+            self._warn_of_followers()
         self._report()
 
     def _put(self, reading: Reading) -> tuple[str, Collection[str]]:
@@ -155,7 +159,21 @@ class Catalog:
             self._say("loaded", each.name, version=each.version[:8], schedule=schedules)
             for planned in each.schedules:
                 for warning in planned.warnings:
-                    self._say("warning", planned.id, text=warning)
+                    self._warn(planned.id, warning)
+
+    def _warn(self, schedule: str, text: str) -> None:
+        """Say something of a schedule once, however often its file is read."""
+        if (schedule, text) not in self._warned:
+            self._warned.add((schedule, text))
+            self._say("warning", schedule, text=text)
+
+    def _warn_of_followers(self) -> None:
+        """Say which schedules wait for what nobody has; a typing error, most likely."""
+        found = self._book.unknown_followed()
+        rows = self._book.pipelines() if found else ()
+        for schedule, name in found:
+            known = near(name, [row.deployed.name for row in rows if not row.is_gone])
+            self._warn(schedule, f"it starts after {name!r}, and there is no such pipeline{known}")
 
     def _report(self) -> None:
         """Say how far the reading of many files is."""

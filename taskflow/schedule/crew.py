@@ -42,10 +42,18 @@ class _Hand(NamedTuple):
 class Crew:
     """The runs that a service looks after: those that it has picked, and some that it found."""
 
-    def __init__(self, around: Around, hooks: Hooks, most: int, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        around: Around,
+        hooks: Hooks,
+        most: int,
+        workers: int | None = None,
+        *,
+        as_json: bool = False,
+    ) -> None:
         self._store, self._folder, self._hooks = around.store, around.folder, hooks
         self._nursery, self._say, self._clock = around.nursery, around.say, around.clock
-        self._most, self._workers = most, workers
+        self._most, self._workers, self._as_json = most, workers, as_json
         self._hands: dict[str, _Hand] = {}
         #: Runs that a nursery had which is gone, and the processes that drive them.
         self._lost: dict[str, Owner | None] = {}
@@ -85,9 +93,8 @@ class Crew:
         for others in (self._lost, self._adopted):
             others.pop(picked.run_id, None)
         self._hands[picked.run_id] = _Hand(picked, self._clock.monotonic())
-        order = RunOrder(
-            self._store.url, picked.run_id, picked.epoch, picked.version, self._workers
-        )
+        url, asked = self._store.url, (picked.run_id, picked.epoch, picked.version)
+        order = RunOrder(url, *asked, self._workers, self._as_json)
         self._nursery.start_run(picked.run_id, order.encoded())
         if picked.state == "queued":
             self._say("run", picked.pipeline, run=picked.run_id)
@@ -146,7 +153,7 @@ class Crew:
             self._say("interrupted", run.pipeline, run=run.id, why="it goes on later")
             return
         self._tries.pop(run.id, None)
-        seconds = round(run.seconds, 3) or None
+        seconds = round(run.took, 3) or None
         why = run.error or run.why or ("" if run.state == "succeeded" else how)
         self._say(run.state, run.pipeline, run=run.id, seconds=seconds, error=why)
         self._hooks.of_run(run)

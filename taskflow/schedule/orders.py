@@ -21,6 +21,7 @@ class RunOrder(NamedTuple):
     epoch: int
     version: str
     workers: int | None = None
+    as_json: bool = False  #: how it says what its tasks write
 
     def encoded(self) -> bytes:
         """As bytes, for `decoded`."""

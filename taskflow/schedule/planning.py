@@ -93,7 +93,8 @@ def _plan(pipeline: Pipeline[Any, Any], schedule: Schedule) -> Planned:
     try:
         given = _given(pipeline, schedule.params)
     except ParameterError as error:
-        raise DefinitionError(f"schedule {ident!r}: {error}") from None
+        wrong = str(error).removeprefix(f"{pipeline.short}: ")
+        raise DefinitionError(f"schedule {ident!r}: {wrong}") from None
     return Planned(
         id=ident,
         cron=expanded,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from taskflow.authoring.source import note_served
 from taskflow.errors import RunOwnedError, TaskflowError, UnknownRunError
 from taskflow.executors import snapshot
 from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder, decoded
+from taskflow.schedule.output import Output
+from taskflow.schedule.saying import Steady, speaker
 from taskflow.store import close_all, open_store
 from taskflow.wanted import Again
 
@@ -68,7 +71,10 @@ def _drive(order: RunOrder, store: SqliteStore, ledger: Ledger) -> None:
     again = Again(store, row, past, ledger)
     workers = row.settings.get("workers") or order.workers
     given = {"workers": workers, "store": order.store, "progress": False}
-    as_before(pipeline, row, given).execute(params, (), again)
+    with Steady(2) as stream:
+        say = speaker(stream, time.time, as_json=order.as_json)
+        output = Output(say, row.pipeline, row.id)
+        as_before(pipeline, row, given).execute(params, (output,), again)
 
 
 def pipeline_from(sources: dict[str, Source], file: str, entry: str) -> Pipeline[..., Any]:

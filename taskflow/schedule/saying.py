@@ -86,6 +86,11 @@ class Steady:
                 select.select([], [self._fd], [])
 
 
+def speaker(stream: Steady, now: Callable[[], float], *, as_json: bool) -> Say:
+    """Says things on a stream, for people or for programs; also how much of it was lost."""
+    return whole((json_lines if as_json else lines)(stream, now), stream)
+
+
 def whole(say: Say, stream: Steady) -> Say:
     """Says, before anything else, how much is missing."""
 
@@ -111,10 +116,10 @@ def lines(stream: Steady, now: Callable[[], float]) -> Say:
 
 
 def json_lines(stream: Steady, now: Callable[[], float]) -> Say:
-    """Lines of JSON: `time` in seconds since the epoch, `event`, `about`, and the details."""
+    """Lines of JSON: `time` in ISO 8601, `event`, `about`, and the details."""
 
     def say(what: str, about: str = "", **details: Any) -> None:
-        said = {"time": round(now(), 3), "event": what.replace(" ", "_"), "about": about, **details}
+        said = {"time": iso(now()), "event": what.replace(" ", "_"), "about": about, **details}
         stream.write(f"{json.dumps(said, default=str)}\n")
 
     return say

@@ -288,6 +288,8 @@ class Book:
         `instants` are ticks, each with the one before. At most `concurrency` of these runs go on
         at once.
         """
+        if not instants:
+            return []
 
         def work(connection: sqlite3.Connection) -> list[TickRow]:
             home = home_of(connection, schedule)

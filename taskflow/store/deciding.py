@@ -114,7 +114,7 @@ class Deciding:
         return TickRow(self._planned.id, instant, instant, 1, run, why, self._now, state)
 
     def _add_run(self, row: TickRow, previous: float | None, backfill: int = 0) -> None:
-        given, tick = self._planned.given, (row.schedule, row.instant, previous)
+        given, tick = self._planned.given, (row.schedule, row.instant, previous, self._planned.zone)
         add_run(self._connection, row.run, self._home.deployed, given, self._now, tick, backfill)
 
     def _out_of_season(self) -> str:

@@ -122,15 +122,15 @@ def add_run(
     deployed: Deployed,
     given: Given,
     now: float,
-    tick: tuple[str, float | None, float | None] = ("", None, None),
+    tick: tuple[str, float | None, float | None, str] = ("", None, None, ""),
     backfill: int = 0,
 ) -> None:
     """Queue a run, of a version of its pipeline; it may be of a backfill of so many at once."""
-    schedule, instant, previous = tick
+    schedule, instant, previous, zone = tick
     plain = [to_json(each) for each in (given.shown, given.values, given.secrets, deployed.tags)]
     row = (
         run_id, storable(deployed.name), now, storable(deployed.file), storable(deployed.entry),
-        given.pickled, *plain, pack(deployed.settings), storable(schedule), instant, previous,
+        given.pickled, *plain, pack(deployed.settings), storable(schedule), instant, previous, zone,
         deployed.version, backfill,
     )  # fmt: skip
     connection.execute(statements()["add_queued_run"], row)

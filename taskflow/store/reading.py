@@ -55,6 +55,7 @@ def run_row(row: sqlite3.Row, drives: Callable[[str, Owner], bool]) -> RunRow:
         schedule=readable(row["schedule"]),
         tick=row["tick"] or 0.0,
         previous=row["previous"] or 0.0,
+        zone=row["zone"],
         version=row["version"],
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from kept import BAD, ERROR, FETCH, GOOD, NOON, PRICE, TOTAL, ended
 
 import taskflow
 from taskflow import pipeline, task
-from taskflow.records import Given, NewTrace, Tried, Wrote
+from taskflow.records import Given, NewTrace, RunRow, Tried, Wrote
 
 DAY = 86_400
 
@@ -443,3 +444,12 @@ def test_what_is_no_size_is_refused(history):
     code, _, errors = history.taskflow("gc", "--size", "much")
     assert code == 2
     assert "write bytes, or 500MB, 10GB" in errors
+
+
+def test_a_run_that_was_resumed_took_from_its_start_to_its_end():
+    """Not what its last stretch took. A service takes each run up in two steps."""
+    run = RunRow("aa", "shop", "succeeded", NOON, started=NOON, ended=NOON + 16, seconds=0.3)
+    cut = replace(run, epoch=2)
+    assert (replace(run, epoch=1).took, cut.took, cut.resumed) == (0.3, 16.0, 1)
+    served = [replace(run, epoch=epoch, version="v").resumed for epoch in range(7)]
+    assert served == [0, 0, 0, 1, 1, 2, 2]

@@ -40,13 +40,13 @@ def pipeline(name="scrape", *schedules, **more):
     return Deployed(name, file, "main", "v1", schedules, **{"given": Given(), **more})
 
 
-def put(store, *pipelines, now=NOON):
+def put(store, *pipelines, now=NOON, folder="/flows"):
     """Keep pipelines as their files have them now."""
     sources = {"m": Source("/flows/m.py", b"", False)}
     by_file = itertools.groupby(pipelines, lambda each: each.file)
     for path, found in by_file:
         file = FileRow(path, "digest", {}, "", now)
-        store.book.put_file("/flows", file, list(found), sources, 0.1)
+        store.book.put_file(folder, file, list(found), sources, 0.1)
 
 
 def decide(store, now, *schedules, new_id=None):

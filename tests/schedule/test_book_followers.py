@@ -183,3 +183,20 @@ def test_what_succeeded_too_long_ago_starts_nothing(store, policy, why):
     [tick] = follow(store, max(store.find(run).ended for run in runs) + 59)
     assert tick.run
     assert tick.why == f"after {', '.join(runs)}"
+
+
+def test_what_follows_is_started_by_the_service_of_its_folder(store):
+    """Where nobody looks after it, it waits until somebody does."""
+    put(store, follower("load"), folder="/other")
+    succeed(store, "load")
+    assert store.book.follow(ids(), NOON, "/flows") == []
+    [tick] = store.book.follow(ids(), NOON, "/other")
+    assert tick.schedule == "report"
+
+
+def test_what_follows_nobody_is_known(store):
+    """A typing error, or a pipeline whose file is gone."""
+    put(store, follower("load", "cleen"))
+    assert store.book.unknown_followed() == [("report", "cleen")]
+    store.book.remove_file("/flows/load.py")
+    assert store.book.unknown_followed() == [("report", "cleen"), ("report", "load")]

@@ -238,3 +238,16 @@ def check_a_pick_of_all(store, data, limits):
     for name, most in limits.items():
         assert sum(run.startswith(f"{name}-") for run in found) == min(most, waiting[name][0])
         assert sum(run.startswith(f"fill-{name}") for run in found) == min(2, waiting[name][1])
+
+
+def test_a_service_begins_runs_of_its_own_folder(store):
+    """Another one, beside it on the store, has its own environment, and its own hooks."""
+    put(store, free("a"))
+    put(store, free("b"), folder="/other")
+    (a,), (b,) = submit(store, "a"), submit(store, "b")
+    begin = lambda folder: [
+        each.run_id for each in store.book.pick(9, ME, lambda *_: False, NOON, folder)
+    ]
+    assert begin("/other") == [b]
+    assert begin("/flows") == [a]
+    assert begin("/nobody's") == []

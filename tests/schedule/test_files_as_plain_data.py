@@ -114,11 +114,11 @@ WRONG = {
     ),
     "a parameter of another type": (
         "schedule=Schedule('0 6 * * *', name='m', params={'n': 'many'})",
-        "schedule 'p/m': p: parameter n:",
+        "schedule 'p/m': parameter n:",
     ),
     "a parameter that is not there": (
         "schedule=Schedule('0 6 * * *', params={'m': 1})",
-        "schedule 'p': p: parameter m: unknown",
+        "schedule 'p': parameter m: unknown",
     ),
     "an end before its start": (
         "schedule=Schedule('0 6 * * *', start='2026-02-01', end='2026-01-01')",
@@ -150,7 +150,7 @@ def test_a_pipeline_without_defaults_needs_them_from_its_schedule(nursed):
     assert pipeline.given is None
     assert pipeline.parameters == (("days", "int", None),)
     error = nursed.of(HEAD + text.format("@pipeline(schedule='@daily')")).error
-    assert "schedule 'p': p: parameter days: missing" in error
+    assert "schedule 'p': parameter days: missing" in error
 
 
 def test_a_body_that_loops_over_a_parameter_is_drawn_with_what_it_is_scheduled_with(nursed):

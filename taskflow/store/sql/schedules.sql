@@ -198,9 +198,9 @@ DELETE FROM ticks WHERE decided < ? AND run NOT IN (SELECT id FROM runs);
 -- name: add_queued_run
 INSERT INTO runs (
     id, pipeline, state, created, file, entry, parent, given, params, "values", secrets, tags,
-    settings, epoch, pid, pid_started, boot, host, since, schedule, tick, previous, version,
+    settings, epoch, pid, pid_started, boot, host, since, schedule, tick, previous, zone, version,
     backfill
-) VALUES (?, ?, 'queued', ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, ?, ?, ?, ?, ?);
+) VALUES (?, ?, 'queued', ?, ?, ?, '', ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, ?, ?, ?, ?, ?, ?);
 
 -- name: owned_runs
 SELECT state = 'queued', number, pipeline, backfill, schedule, id, pid, pid_started, boot, host,
