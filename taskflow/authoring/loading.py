@@ -110,6 +110,12 @@ def _checked(path: Path) -> Path:
         raise LoadError(f"{path} is a notebook: call taskflow.run in it, or save it as a .py file")
     if file.suffix != ".py":
         raise LoadError(f"{path} is not a Python file: its name has to end in .py")
+    try:
+        file.stem.encode()
+    except UnicodeEncodeError:
+        raise LoadError(
+            f"{path}: the name of a module has to be UTF-8, and this is not; rename the file"
+        ) from None
     if "." in file.stem:
         better = file.stem.replace(".", "_") + ".py"
         raise LoadError(

@@ -99,7 +99,7 @@ def _row(run: RunRow) -> list[Line]:
         [(run.id, "bold")],
         [(one_line(run.pipeline, _NAME), "")],
         [state(run.state)],
-        [(local(run.started or run.created), "dim")],
+        [(local(run.started), "dim") if run.state != "queued" else ("", "")],
         [(duration(took(run)) if run.started else "", "")],
         counts(run.counts),
         [(one_line(", ".join(run.tags), _NAME), "cyan")],

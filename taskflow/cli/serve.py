@@ -113,6 +113,7 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
     if not os.access(place, os.R_OK | os.X_OK):
         raise LoadError(f"the folder {folder} cannot be read")
     store = the_store(place)
+    _check_apart(store, place)
     with Steady(2) as stream:
         say = speaker(stream, time.time, as_json=options["as_json"])
         nursery = Nursery(limit=options["import_limit"])
@@ -124,7 +125,6 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
         crew = Crew(around, hooks, most, each, as_json=options["as_json"])
         say("serving", place, store=store.url, runs=most, workers=workers)
         try:
-            _check_apart(store, place)
             store.book.serve(place, around.me, store.lives)
             crew.adopt()
             Service(around, Catalog(around, Folder(place)), crew, hooks).serve(options["grace"])

@@ -12,7 +12,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -326,7 +325,3 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()  # what is there stays there: no child need look at it, and copy it so
     Nursing(service, int(at_once), float(limit), target).serve()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

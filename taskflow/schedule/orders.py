@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from taskflow.planned import TickRow  # noqa: TC001 - orders are decoded by it
+from taskflow.store.codec import pack, unpack
 
 #: What a process that ran something for a service ends with, beside what a signal makes of it.
 DONE: Final = 0
@@ -25,7 +26,7 @@ class RunOrder(NamedTuple):
 
     def encoded(self) -> bytes:
         """As bytes, for `decoded`."""
-        return msgspec.msgpack.encode(("run", self))
+        return pack(("run", tuple(self)))
 
 
 class HookOrder(NamedTuple):
@@ -38,11 +39,11 @@ class HookOrder(NamedTuple):
 
     def encoded(self) -> bytes:
         """As bytes, for `decoded`."""
-        return msgspec.msgpack.encode(("hook", self))
+        return pack(("hook", (*self[:-1], [tuple(tick) for tick in self.ticks])))
 
 
 def decoded(data: bytes) -> RunOrder | HookOrder:
     """The order that was encoded."""
-    kind, fields = msgspec.msgpack.decode(data, type=tuple[str, msgspec.Raw])
+    kind, fields = unpack(data)
     known: type[RunOrder | HookOrder] = RunOrder if kind == "run" else HookOrder
-    return msgspec.msgpack.decode(fields, type=known)
+    return msgspec.convert(fields, known)

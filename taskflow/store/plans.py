@@ -55,7 +55,8 @@ def put_pipeline(
 ) -> None:
     """Keep a pipeline, and its schedules: new ones, and changed ones, count from now."""
     sql, name = statements(), storable(deployed.name)
-    facts = msgspec.msgpack.encode(deployed._replace(schedules=()))
+    # The file has a column of its own: its name need not be UTF-8.
+    facts = msgspec.msgpack.encode(deployed._replace(schedules=(), file=""))
     row = (
         name, storable(deployed.file), storable(folder), deployed.version, deployed.max_active,
         facts, now,
@@ -141,8 +142,8 @@ def home_of(connection: sqlite3.Connection, schedule: str) -> Home | None:
     row = connection.execute(statements()["standing"], (storable(schedule),)).fetchone()
     if row is None:
         return None
-    *own, facts = row
-    return Home(schedule_row(tuple(own)), msgspec.msgpack.decode(facts, type=Deployed))
+    *own, file, facts = row
+    return Home(schedule_row(tuple(own)), _deployed(file, facts))
 
 
 def schedule_row(row: Row) -> ScheduleRow:
@@ -156,9 +157,12 @@ def schedule_row(row: Row) -> ScheduleRow:
 
 def pipeline_row(row: Row) -> PipelineRow:
     """A pipeline."""
-    _, _, _, is_gone, _, facts, when, error = row
-    deployed = msgspec.msgpack.decode(facts, type=Deployed)
-    return PipelineRow(deployed, bool(is_gone), readable(error), when)
+    _, file, _, is_gone, _, facts, when, error = row
+    return PipelineRow(_deployed(file, facts), bool(is_gone), readable(error), when)
+
+
+def _deployed(file: str | bytes, facts: bytes) -> Deployed:
+    return msgspec.msgpack.decode(facts, type=Deployed)._replace(file=readable(file))
 
 
 def tick_row(row: Row) -> TickRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import random
 
 import pytest
@@ -235,3 +236,14 @@ def test_damaged_bytes_give_a_graph_or_raise_value_error(tmp_path):
         except ValueError:
             refused += 1
     assert 0 < refused < 2000
+
+
+def test_files_need_no_utf8_names(tmp_path):
+    """Their paths are those of tasks, and of calls."""
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.py")
+    code = "@task\ndef one():\n    return 1\n@pipeline\ndef many():\n    return [one(), one()]\n"
+    names = {"task": task, "pipeline": pipeline, "__name__": __name__}
+    exec(compile(code, path, "exec"), names)
+    graph = names["many"].trace()
+    back = stored.decode(stored.encode(graph))
+    assert {place for place, _ in back.places} | {spec.path for spec in back.specs} == {path}

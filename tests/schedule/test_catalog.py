@@ -13,6 +13,7 @@ from taskflow.schedule.around import Around
 from taskflow.schedule.catalog import Catalog
 from taskflow.schedule.folder import Folder
 from taskflow.schedule.messages import Reading
+from taskflow.schedule.orders import RunOrder, decoded
 from taskflow.store.owners import me
 from taskflow.store.places import place_of
 from taskflow.store.sqlite import SqliteStore
@@ -238,6 +239,21 @@ def test_what_the_store_does_not_take_is_not_forgotten(looked, monkeypatch):
             looked.look()
     assert looked.known() == {"p": "a.py"}
     assert looked.look() == {}
+
+
+def test_a_folder_needs_no_utf8_name_but_a_file_does(looked):
+    """The file's is that of a module, and travels as a text."""
+    folder = os.fsdecode(os.fsencode(looked.folder) + b"/caf\xe9")
+    os.mkdir(folder)
+    looked.write("one.py", "p")
+    os.rename(looked.folder / "one.py", os.path.join(folder, "one.py"))
+    looked.write(os.fsdecode(b"caf\xe9.py"), "q")
+    assert looked.look() == {"p": "one.py"}
+    (row,) = looked.store.book.pipelines()
+    assert row.deployed.file == os.path.join(folder, "one.py")
+    assert "has to be UTF-8, and this is not; rename the file" in "".join(looked.errors().values())
+    order = RunOrder(f"sqlite:///{folder}", "6p0", 1, "v")
+    assert decoded(order.encoded()) == order
 
 
 def test_what_cannot_be_kept_is_an_error_of_its_file(looked):

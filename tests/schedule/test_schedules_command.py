@@ -9,6 +9,7 @@ import pytest
 from booking import HOUR, NOON, decide, opened, pipeline, plan, put
 
 from taskflow.cli.main import exit_code
+from taskflow.cli.serve import the_store
 from taskflow.planned import FileRow
 from taskflow.wanted import Again, times_of
 
@@ -107,3 +108,32 @@ def test_what_it_does_not_know_it_says(store, capfd, words, code, told):
     """And what to write instead."""
     assert exit_code(["schedules", *words]) == code
     assert told in capfd.readouterr().err
+
+
+def test_a_folder_is_found_in_the_store_of_its_project(tmp_path, monkeypatch, capfd):
+    """From wherever it is asked for, so that nobody serves it twice by mistake."""
+    monkeypatch.delenv("TASKFLOW_STORE", raising=False)
+    folder, elsewhere = tmp_path / "project" / "pipelines", tmp_path / "elsewhere"
+    folder.mkdir(parents=True)
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert exit_code(["schedules", str(folder)]) == 5
+    assert f"the store {elsewhere}/.taskflow/store.db knows no" in capfd.readouterr().err
+    made = opened(tmp_path / "project" / ".taskflow")
+    put(made, pipeline("scrape", plan(id="scrape")), folder=str(folder))
+    made.close()
+    assert exit_code(["schedules", str(folder), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert [each["schedule"] for each in told["schedules"]] == ["scrape"]
+    assert the_store(str(folder)).place.folder == f"{tmp_path}/project/.taskflow"
+
+
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_no_folder_is_served_inside_another(store, tmp_path, capfd, is_inner):
+    """A file would be of both."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    place, other = (inner, tmp_path) if is_inner else (tmp_path, inner)
+    store.book.serve(str(other), store.present(NOON), lambda _: True)
+    assert exit_code(["serve", str(place)]) == 3
+    assert "serve the outer one alone" in capfd.readouterr().err

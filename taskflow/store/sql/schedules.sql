@@ -137,7 +137,7 @@ DELETE FROM successes WHERE schedule = ?;
 
 -- name: standing
 SELECT schedules.planned, schedules.pipeline, schedules.decided, schedules.is_paused,
-       schedules.is_gone, pipelines.facts
+       schedules.is_gone, pipelines.file, pipelines.facts
 FROM schedules JOIN pipelines ON pipelines.name = schedules.pipeline
 WHERE schedules.id = ?;
 
