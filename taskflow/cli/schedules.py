@@ -252,7 +252,9 @@ def _write_history(book: Book, found: list[ScheduleRow], limit: int, *, as_json:
         return
     if not every:
         names = ", ".join(row.planned.id for row in found)
-        raise NothingMatched(f"no tick of {names} was due yet; taskflow runs lists those submitted")
+        said = f"no tick of {names} was due yet; taskflow runs lists what was submitted"
+        click.echo(said, err=True)
+        return
     titles = ("TICK", "SCHEDULE", "BECAME", "RUN", "WHY")
     rows: list[list[Line]] = [
         [

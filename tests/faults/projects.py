@@ -59,12 +59,17 @@ class Project:
         #: what the command line is started by, such as `nsenter` or `strace`
         self.before: tuple[str, ...] = ()
         self._started: list[subprocess.Popen[str]] = []
+        self._second = int(time.time()) - 1_000
 
     # --- what the user does ---
 
     def write(self, text: str, name: str = "flow.py") -> None:
         """Write the file with the pipeline."""
-        (self.folder / name).write_text(HEAD + textwrap.dedent(text))
+        path = self.folder / name
+        path.write_text(HEAD + textwrap.dedent(text))
+        # Python takes its bytecode for fresh if size and second are those of the source.
+        self._second += 1
+        os.utime(path, (self._second, self._second))
 
     def start(self, *args: str, **more: Any) -> subprocess.Popen[str]:
         """Start `taskflow ARGS` in a process group of its own."""

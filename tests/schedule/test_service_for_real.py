@@ -31,6 +31,8 @@ def first(path: str) -> str:
 
 @task
 def second(before: str, path: str) -> str:
+    with open(f"{path}/waits", "a") as file:
+        file.write("x")
     with open(f"{path}/gate") as gate:
         gate.read()
     return before + VERSION
@@ -121,6 +123,13 @@ def gate_of(place):
     return place.folder / "gate"
 
 
+def until_waiting(place, times):
+    """Wait until the second task of `slow` has come to the gate so often."""
+    path = place.folder / "waits"
+    while not path.exists() or len(path.read_text()) < times:
+        os.sched_yield()
+
+
 def open_gate(path):
     """Let one reader of a pipe go on."""
     path.write_text("go", encoding="utf-8")
@@ -136,14 +145,14 @@ def test_a_run_goes_on_with_the_code_that_it_was_started_with(place):
         run_id = submitted.stdout.strip()
         service.until("run", "slow")
         store = place.store()
-        while not (place.folder / "begun").exists():
-            os.sched_yield()
+        until_waiting(place, 1)
         place.write("slow.py", SLOW.replace(" old", " new"))
         service.until("loaded", "slow")
         while not (driver := store.find(run_id).owner) or driver.pid == service.process.pid:
             os.sched_yield()
         os.kill(driver.pid, signal.SIGKILL)
         assert service.until("resumed", "slow")["was"] == "running"
+        until_waiting(place, 2)  # before, the gate may let a worker in that is about to be ended
         open_gate(gate)
         service.until("succeeded", "slow")
         assert store.find(run_id).result == "'one old'"
