@@ -191,16 +191,14 @@ def test_a_module_that_is_missed_is_known_by_where_it_could_be(nursed):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="there, names of files are UTF-8")
-def test_a_file_whose_name_is_no_utf8_is_read(nursed):
-    """Its pipelines, its sources and its errors come through."""
+def test_a_file_whose_name_is_no_utf8_is_an_error(nursed):
+    """Its name would be that of a module; the error, and its path, come through."""
     path = os.fsdecode(os.path.join(os.fsencode(nursed.folder), b"caf\xe9.py"))
     with open(path, "w", encoding="ascii") as file:
         file.write(GOOD)
     reading = nursed.read(path)
-    assert (reading.error, [each.file for each in reading.deployed]) == ("", [path])
-    with open(path, "w", encoding="ascii") as file:
-        file.write("1 / 0\n")
-    assert "ZeroDivisionError" in nursed.read(path).error
+    assert (reading.file, reading.deployed) == (path, ())
+    assert "has to be UTF-8, and this is not; rename the file" in reading.error
 
 
 def test_a_file_that_is_gone_is_an_error(nursed):
