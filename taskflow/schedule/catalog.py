@@ -117,7 +117,8 @@ class Catalog:
             error = f"{reading.file}: what it defines cannot be kept: {odd}"
         if error:
             self._write(reading, error)
-        return error, names
+        # What a file has twice by itself is not free before it is changed.
+        return error, [name for name, home in names.items() if home != reading.file]
 
     def _write(self, reading: Reading, error: str) -> dict[str, str]:
         path, folder, lives = reading.file, self._folder.path, self._store.lives

@@ -199,6 +199,20 @@ def test_a_schedule_keeps_its_id(looked):
     assert "'a/b' is defined in" in looked.errors()["other.py"]
 
 
+def test_a_file_that_has_a_name_twice_is_read_once(looked):
+    """It stays an error until it is changed: nobody else can free the name."""
+    code = SCHEDULED.format("'@daily', name='b'", "a")
+    (looked.folder / "a.py").write_text(f"{code}@pipeline(name='a/b')\ndef c(): pass\n")
+    looked.look()
+    asked = []
+    looked.nursery.ask = lambda *asked_for: asked.append(asked_for)
+    for _ in range(3):
+        looked.catalog.look()
+    del looked.nursery.ask
+    assert asked == []
+    assert "'a/b' is defined in" in looked.errors()["a.py"]
+
+
 def test_pipelines_that_would_start_one_another_for_ever_are_refused(looked):
     """The last one of them says why."""
     for name, followed in (("a", "b"), ("b", "c"), ("c", "a")):
