@@ -23,9 +23,9 @@ PACKAGE = Path(__file__).resolve().parent.parent.parent / "taskflow"
 #: Points that only a resume comes to.
 RESUMING = ["run taken over", "orphans ended", "past read"]
 #: Points that a run comes to again and again: which time is in the midst of it.
+COMMITS = ("transaction begun", "before a commit", "after a commit")
 MIDST = {
-    **dict.fromkeys(("batch given", "outcomes received", "records queued"), 12),
-    **dict.fromkeys(("transaction begun", "before a commit", "after a commit"), 12),
+    **dict.fromkeys(("batch given", "outcomes received", "records queued", *COMMITS), 12),
     **dict.fromkeys(("batch received", "outcomes sent"), 4),
 }
 BEGINNING = [point for point in ENGINE_POINTS if point not in RESUMING]
@@ -67,7 +67,7 @@ def test_a_run_killed_at_any_point_goes_on(scene, undisturbed, point, durability
     """SIGKILL for the engine at each point of a run."""
     ended = scene.run(TASKFLOW_CRASH=crash(point), DURABILITY=durability)
     assert ended.code == -signal.SIGKILL, ended.err
-    assert point not in MIDST or scene.finished()
+    assert point not in COMMITS or scene.finished()  # elsewhere the first commit may be to come
     assert scene.go_on() == undisturbed
     scene.check()
 
