@@ -140,3 +140,19 @@ def safe_repr(value: Any) -> str:
         return " ".join(_short.repr(value).split())
     except Exception:  # noqa: BLE001 - __repr__ is user code
         return f"<{type(value).__qualname__}: no repr>"
+
+
+def storable(text: str) -> str | bytes:
+    """A text as SQLite and MessagePack take it: what is no Unicode, as in file names, is bytes."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def readable(text: str | bytes) -> str:
+    """The text that was made storable."""
+    return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text

@@ -120,7 +120,10 @@ def times_of(
 
 
 def _in_zone(seconds: float, zone: str = "") -> datetime:
-    from datetime import UTC, datetime  # here: `import taskflow` does without them
-    from zoneinfo import ZoneInfo
+    from datetime import UTC, datetime  # here: `import taskflow` does without it
 
-    return datetime.fromtimestamp(seconds, ZoneInfo(zone) if zone not in ("", "UTC") else UTC)
+    if zone in ("", "UTC"):
+        return datetime.fromtimestamp(seconds, UTC)
+    from zoneinfo import ZoneInfo  # here: most runs have no zone
+
+    return datetime.fromtimestamp(seconds, ZoneInfo(zone))

@@ -95,7 +95,7 @@ def _warnings(health: Health) -> Iterator[str]:
     if not health.complaints:
         yield from _clock_warnings()
     if count := len(health.leftovers):
-        folders = "1 folder" if count == 1 else f"{count:,} folders"
+        folders = counted(count, "folder")
         yield f"{folders} of runs that are not in the store; taskflow gc removes them"
 
 
@@ -104,7 +104,7 @@ def _folders() -> list[dict[str, Any]]:
     store = the_store()
     if not isinstance(store, SqliteStore):
         return []
-    served = {folder: owner for folder, owner in store.book.services() if store.lives(owner)}
+    served = dict(store.serving())
     return [
         {
             "folder": folder,

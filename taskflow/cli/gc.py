@@ -12,6 +12,7 @@ from taskflow.cli.exits import guarded
 from taskflow.cli.history import SETTINGS, Command, json_option, the_store
 from taskflow.cli.tables import size
 from taskflow.progress.jsonl import as_json as in_json
+from taskflow.progress.words import counted
 from taskflow.records import Retention
 from taskflow.tidying import bytes_of, retention_of
 
@@ -83,6 +84,5 @@ def _wanted(given: dict[str, Any]) -> Retention:
 
 
 def _told(removed: Removed) -> str:
-    runs = "1 run" if removed.runs == 1 else f"{removed.runs:,} runs"
-    files = "1 file" if removed.files == 1 else f"{removed.files:,} files"
+    runs, files = counted(removed.runs, "run"), counted(removed.files, "file")
     return f"removed {runs} and {files}, {size(removed.bytes)}"

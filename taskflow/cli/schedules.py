@@ -175,7 +175,7 @@ def _warn(text: str) -> None:
 
 def unserved(store: SqliteStore, folder: str = "") -> list[str]:
     """The folders of which files are known, and that no living service looks after."""
-    served = {each for each, owner in store.book.services() if store.lives(owner)}
+    served = dict(store.serving())
     return [each for each in ([folder] if folder else store.book.folders()) if each not in served]
 
 

@@ -138,9 +138,9 @@ def _serve(folder: str, options: dict[str, Any]) -> int:
 
 def _check_apart(store: SqliteStore, place: str) -> None:
     """A file belongs to one folder that is served."""
-    for folder, owner in store.book.services():
+    for folder, owner in store.serving():
         inner, outer = sorted((place, folder), key=len, reverse=True)
-        if place != folder and inner.startswith(os.path.join(outer, "")) and store.lives(owner):
+        if place != folder and inner.startswith(os.path.join(outer, "")):
             raise StoreError(
                 f"{inner} lies in {outer}, and process {owner.pid} looks after {folder} with the "
                 "same store; serve the outer one alone, or give one of them a store of its own: "

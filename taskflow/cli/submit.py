@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at a run that is waited for.
 PAUSE: Final = 0.3
-#: Options that are written before the name: what comes after it are parameters.
-_OWN: Final = ("--wait", "--json", "--params")
 
 
 @click.command(cls=Command, context_settings=SETTINGS)
@@ -60,9 +58,10 @@ def _submitted(name: str, words: list[str], options: dict[str, Any]) -> int:
     if "--help" in words:
         click.echo(_page(deployed))
         return 0
-    known = {parameter for parameter, _, _ in deployed.parameters}
+    known = {f"--{parameter}" for parameter, _, _ in deployed.parameters}
+    own = {option for each in submit.params for option in each.opts if option.startswith("--")}
     for word in words:
-        if word in _OWN and word.removeprefix("--") not in known:
+        if word in own - known:  # what comes after the name are parameters
             raise click.UsageError(f"write {word} before the name: taskflow submit {word} {name}")
     with data_kept_apart():
         # As its run will: what the service has read, and what it imports from above its own folder.

@@ -25,6 +25,7 @@ from taskflow.graph.graph import (
     Split,
     TaskSpec,
 )
+from taskflow.plain import readable, storable
 from taskflow.policies import Retry
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def encode(graph: Graph) -> bytes:
             "labels": list(graph.labels.items()),
             "specs": [_spec(spec) for spec in graph.specs],
             "scopes": graph.scopes,
-            "places": [(_storable(path), line) for path, line in graph.places],
+            "places": [(storable(path), line) for path, line in graph.places],
             "constants": [_value(value) for value in graph.constants],
             "iterators": len(graph.iterators),
             "result": None if result is None else (result[0], _refs(result[1])),
@@ -66,15 +67,6 @@ def encode(graph: Graph) -> bytes:
             "blobs": [blake2b(blob, digest_size=16).digest() for blob in graph.blobs],
         }
     )
-
-
-def _storable(path: str) -> str | bytes:
-    """A path as MessagePack takes it: names of files need not be UTF-8."""
-    return path if path.isprintable() else path.encode("utf-8", "surrogatepass")
-
-
-def _readable(path: str | bytes) -> str:
-    return path if isinstance(path, str) else path.decode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> Graph:
@@ -102,7 +94,7 @@ def _graph(raw: dict[str, Any]) -> Graph:
     graph.labels = dict(raw["labels"])
     graph.specs = [_read_spec(spec) for spec in raw["specs"]]
     graph.scopes = [tuple(scope) for scope in raw["scopes"]]
-    graph.places = [(_readable(path), line) for path, line in raw["places"]]
+    graph.places = [(readable(path), line) for path, line in raw["places"]]
     graph.constants = [_read_value(value) for value in raw["constants"]]
     graph.blobs = raw["blobs"]
     graph.iterators = [None] * raw["iterators"]
@@ -208,11 +200,11 @@ def _spec(spec: TaskSpec) -> Any:
         for each in dataclasses.fields(spec)
         if each.name not in {"code", "retry", "limits", "rates", "cache"}
     }
-    plain["path"] = _storable(spec.path)
+    plain["path"] = storable(spec.path)
     return (plain, spec.code.module, spec.code.qualname, spec.code.blob)
 
 
 def _read_spec(spec: Any) -> TaskSpec:
     plain, module, qualname, blob = spec
-    plain["path"], plain["tags"] = _readable(plain["path"]), tuple(plain["tags"])
+    plain["path"], plain["tags"] = readable(plain["path"]), tuple(plain["tags"])
     return TaskSpec(**plain, code=Code(module, qualname, blob), retry=Retry())

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from taskflow.errors import UnknownRunError
+from taskflow.lifecycle import OPEN_RUNS
 from taskflow.schedule.hooks import HOOK_SECONDS
 from taskflow.schedule.orders import DONE, NOT_BEGUN, RunOrder
 from taskflow.store.owners import is_here
@@ -28,8 +29,6 @@ START_SECONDS: Final = 300.0
 REST_SECONDS: Final = 5.0
 #: States of a run that goes on when its process has died.
 _OPEN: Final = frozenset({"queued", "interrupted"})
-#: States of a run that has ended for good.
-_OVER: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
 
 class _Hand(NamedTuple):
@@ -70,10 +69,9 @@ class Crew:
 
     def adopt(self) -> None:
         """Look after what a service that is gone has left going, unless it may be another one's."""
-        book = self._store.book
-        here = [owner for folder, owner in book.services() if folder == self._folder]
-        if all(owner[:4] == self._owner[:4] for owner in here if self._store.lives(owner)):
-            self._adopted.update(book.driven(self._store.drives, self._folder))
+        here = [owner for folder, owner in self._store.serving() if folder == self._folder]
+        if all(owner[:4] == self._owner[:4] for owner in here):
+            self._adopted.update(self._store.book.driven(self._store.drives, self._folder))
 
     def fill(self) -> None:
         """Begin runs that may, as many as there is room for."""
@@ -167,16 +165,19 @@ class Crew:
         """Take note of what has become of runs whose processes are not heard of."""
         for runs in (self._lost, self._adopted):
             for run_id in list(runs):
-                try:
-                    run = self._store.find(run_id)
-                except UnknownRunError:
-                    del runs[run_id]
-                    continue
-                runs[run_id] = run.owner
-                if run.owner is None:  # who has not begun is picked again
-                    del runs[run_id]
-                    if run.state in _OVER:
-                        self._tell(run, "")
+                self._look_after(runs, run_id)
+
+    def _look_after(self, runs: dict[str, Owner | None], run_id: str) -> None:
+        try:
+            run = self._store.find(run_id)
+        except UnknownRunError:
+            del runs[run_id]
+            return
+        runs[run_id] = run.owner
+        if run.owner is None:  # who has not begun is picked again
+            del runs[run_id]
+            if run.state not in OPEN_RUNS:
+                self._tell(run, "")
 
     def end_stuck(self) -> None:
         """Kill processes that hang: before their runs have begun, or after these have ended."""
@@ -193,7 +194,7 @@ class Crew:
             return True
         if run.state == "queued":
             return hand.since < self._clock.monotonic() - START_SECONDS
-        is_late = run.state in _OVER and run.ended < self._clock.now() - HOOK_SECONDS
+        is_late = run.state not in OPEN_RUNS and run.ended < self._clock.now() - HOOK_SECONDS
         if is_late:
             why = f"its process has not ended for {HOOK_SECONDS:.0f} s: a hook or a thread hangs"
             self._say("trouble", run.pipeline, run=run.id, error=why)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from taskflow.call import Source  # noqa: TC001
-
 # What msgspec reads of the annotations below is needed while the program runs.
+from taskflow.call import Source  # noqa: TC001
 from taskflow.planned import Deployed  # noqa: TC001
 from taskflow.store.codec import pack, unpack
 

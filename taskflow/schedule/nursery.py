@@ -67,6 +67,7 @@ class Nursery:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
+        self._socket = ours  # at once: should the process not start, it is closed with the rest
         options = [str(self._reads_at_once), *self._options]
         with theirs:
             fd = theirs.fileno()
@@ -79,7 +80,6 @@ class Nursery:
             )
         # Not `settimeout`, which makes `recv` wait in spite of MSG_DONTWAIT.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE, 0))
-        self._socket = ours
         self._pinged = self._answered = 0
         self._frames = Frames()
         self._asked: dict[str, str] = {}

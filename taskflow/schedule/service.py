@@ -214,9 +214,7 @@ class Service:
                 with self._survived(woken):
                     patience = min(self.step(), LOOK_SECONDS)
                     nursery = [] if self._revival.is_awaited else [self._nursery.fileno()]
-                    select.select([*nursery, woken.fileno()], [], [], patience)
-                    with contextlib.suppress(BlockingIOError):
-                        woken.recv(4096)
+                    _rest(woken, patience, nursery)
 
     @contextlib.contextmanager
     def _survived(self, woken: socket.socket) -> Iterator[None]:
@@ -230,9 +228,7 @@ class Service:
             if text != self._trouble[0] or now - self._trouble[1] > STUCK_SECONDS:
                 self._trouble = text, now
                 self._say("trouble", "store", error=text)
-            select.select([woken], [], [], LOOK_SECONDS)
-            with contextlib.suppress(BlockingIOError):
-                woken.recv(4096)
+            _rest(woken, LOOK_SECONDS)
 
     def _is_over(self, grace: float) -> bool:
         if self.stopping is None:
@@ -264,6 +260,13 @@ class Service:
             self._say("draining", counted(len(self._crew), "run"))
         else:
             self.stopping = -math.inf
+
+
+def _rest(woken: socket.socket, seconds: float, others: Sequence[int] = ()) -> None:
+    """Wait so long, or until a signal has come, or one of the others has something to read."""
+    select.select([woken.fileno(), *others], [], [], seconds)
+    with contextlib.suppress(BlockingIOError):
+        woken.recv(4096)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

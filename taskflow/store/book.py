@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from taskflow.call import Source
 from taskflow.errors import DefinitionError, StoreError
+from taskflow.plain import readable, storable
 from taskflow.planned import FileRow
 from taskflow.records import Owner
-from taskflow.store.codec import readable, storable, to_json
+from taskflow.store.codec import to_json
 from taskflow.store.deciding import Deciding, fresh
 from taskflow.store.homes import Site, circle, homes_of, taken
 from taskflow.store.picking import choose, pick

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec.msgpack
 
 from taskflow.call import Chunk, ErrorReport, Frame, Piece, Stored
+from taskflow.plain import readable, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,22 +48,6 @@ def unpack(data: bytes) -> Any:
 def to_json(value: Any) -> str:
     """Plain data as JSON in ASCII, which SQLite takes whatever the texts in it are."""
     return json.dumps(value, separators=(",", ":"))
-
-
-def storable(text: str) -> str | bytes:
-    """A text as SQLite takes it: what is no Unicode, as in odd file names, goes as bytes."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-    return text
-
-
-def readable(text: str | bytes) -> str:
-    """The text that was made storable."""
-    return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text
 
 
 def _no_file(stored: Stored) -> str:

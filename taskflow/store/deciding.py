@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from taskflow.plain import storable
 from taskflow.planned import PAUSED, Standing, TickRow
-from taskflow.store.codec import storable
 from taskflow.store.plans import add_run, tick_values
 from taskflow.store.sqltext import statements
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.call import Source
 from taskflow.lifecycle import TASK_STATES
+from taskflow.plain import readable, storable
 from taskflow.records import Group, RunFilter
 from taskflow.store import reading
-from taskflow.store.codec import readable, storable, to_json
+from taskflow.store.codec import to_json
 from taskflow.store.faults import explain
 from taskflow.store.filenames import Names
 from taskflow.store.ledger import DRIVEN

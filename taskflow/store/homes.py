@@ -6,7 +6,7 @@ import graphlib
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskflow.store.codec import readable, storable
+from taskflow.plain import readable, storable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

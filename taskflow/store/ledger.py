@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.crashing import reach
 from taskflow.errors import StoreError
-from taskflow.store.codec import pack, storable, to_json
+from taskflow.plain import storable
+from taskflow.store.codec import pack, to_json
 from taskflow.store.filenames import Names, sync, values_file
 from taskflow.store.owners import boot
 from taskflow.store.rows import Rows, Trace

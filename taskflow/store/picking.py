@@ -10,8 +10,8 @@ import itertools
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from taskflow.plain import readable, storable
 from taskflow.records import Owner
-from taskflow.store.codec import readable, storable
 from taskflow.store.plans import reader
 from taskflow.store.sqltext import statements
 

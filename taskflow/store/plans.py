@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from taskflow.plain import readable, storable
 from taskflow.planned import Deployed, PipelineRow, Planned, ScheduleRow, TickRow
-from taskflow.store.codec import pack, readable, storable, to_json
+from taskflow.store.codec import pack, to_json
 from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec.msgpack
 
 from taskflow.lifecycle import TASK_STATES
+from taskflow.plain import readable
 from taskflow.records import CacheEntry, Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
-from taskflow.store.codec import decode, readable, unpack
+from taskflow.store.codec import decode, unpack
 
 if TYPE_CHECKING:
     import sqlite3

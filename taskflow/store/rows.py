@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec.msgpack
 
 from taskflow.lifecycle import SUCCEEDED, TASK_STATES
+from taskflow.plain import storable
 from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
 from taskflow.store.bulk import insert, quick
-from taskflow.store.codec import encode, pack, storable
+from taskflow.store.codec import encode, pack
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import COUNTED, SHIFT
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from taskflow.crashing import reach
 from taskflow.errors import StoreError, UnknownRunError
+from taskflow.plain import storable
 from taskflow.records import Owner, Removed
 from taskflow.store import owners, reading
 from taskflow.store.book import Book
-from taskflow.store.codec import encode, pack, storable, to_json, unpack
+from taskflow.store.codec import encode, pack, to_json, unpack
 from taskflow.store.filenames import make_values, stored_in
 from taskflow.store.history import History
 from taskflow.store.ledger import DRIVEN, SqliteLedger
@@ -56,9 +57,16 @@ class SqliteStore(History):
         except OSError as error:
             raise unusable(self.place, error) from error
 
+    def serving(self) -> list[tuple[str, Owner]]:
+        """The folders that living services look after, with this store."""
+        return [(folder, owner) for folder, owner in self.book.services() if self.lives(owner)]
+
     def present(self, now: float) -> Owner:
         """This process as an owner from now on, which others see to live."""
         make_folder(self.place)
+        return self._me(now)
+
+    def _me(self, now: float) -> Owner:
         try:
             return owners.present(self.place.folder, now)
         except OSError as error:
@@ -67,7 +75,7 @@ class SqliteStore(History):
     def create(self, run: NewRun) -> SqliteLedger:
         """Keep a new run."""
         self.new_dir(run.id)
-        row = _new_row(run, self.present(time.time()))
+        row = _new_row(run, self._me(time.time()))
 
         def work(connection: sqlite3.Connection) -> int:
             sql = statements()
@@ -207,7 +215,7 @@ class SqliteStore(History):
         if granted not in (0, epoch):
             refuse_withdrawn(run_id)
         was_cut_off = state == "running" and not _has_progressed(connection, number)
-        row = (stalled + 1 if was_cut_off else 0, *self.present(time.time()), number)
+        row = (stalled + 1 if was_cut_off else 0, *self._me(time.time()), number)
         connection.execute(statements()["own"], row)
         return number, epoch + 1, settings
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskflow.call import Chunk, ErrorReport, Frame, Piece, Stored
-from taskflow.store.codec import decode, encode, pack, readable, storable, unpack
+from taskflow.plain import readable, storable
+from taskflow.store.codec import decode, encode, pack, unpack
 from taskflow.store.filenames import Names
 
 NAMES = Names("/kept/runs", "run-1")
