@@ -101,6 +101,14 @@ class Executor(Protocol):
         """End what the slot runs, now; `wait` reports it as `Lost` with `killed` set."""
         ...
 
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or a shorter time: all slots have enough to do, and nobody is in a hurry.
+
+        What is to be answered at once (a slot that runs dry, a failure, a call of `wake`) ends it;
+        what else is reported waits for `wait`. An executor need not rest.
+        """
+        ...
+
     def wait(self, timeout: float | None) -> list[Report]:
         """What happened since the last call; blocks up to `timeout` seconds if nothing did."""
         ...

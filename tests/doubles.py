@@ -7,9 +7,10 @@ goes wrong goes wrong again.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 from taskflow.call import (
     ASK_KEYS,
@@ -182,6 +183,34 @@ class SimulatedExecutor:
 
     def stop(self) -> None:
         pass
+
+    def rest(self, seconds: float) -> None:
+        """Let bodies end until then, or until there is something that is not to wait."""
+        until = self.clock.time + seconds
+        while not self._woken and not self._is_urgent():
+            for slot in self._slots:
+                if isinstance(slot, _Slot):
+                    self._begin(slot)
+            busy = [(slot.ends, slot) for slot in self._slots if self._computes(slot)]
+            ends, slot = min(busy, key=lambda each: each[0], default=(math.inf, None))
+            if slot is None or ends > until:
+                self.clock.time = max(until, self.clock.time)
+                return
+            self._finish(slot)
+
+    def _is_urgent(self) -> bool:
+        """Whether a slot has run dry, or something was reported that is no success."""
+        if not all(isinstance(each, _Crowd) or each.step or each.queue for each in self._slots):
+            return True
+        return not all(
+            isinstance(each, Done)
+            or (isinstance(each, Ended) and all(end.state == SUCCEEDED for end in each.outcomes))
+            for each in self._reports
+        )
+
+    @staticmethod
+    def _computes(slot: _Slot | _Crowd) -> TypeGuard[_Slot]:
+        return isinstance(slot, _Slot) and slot.step is not None and not slot.step.hangs
 
     def wait(self, timeout: float | None) -> list[Report]:
         until = None if timeout is None else self.clock.time + timeout

@@ -127,7 +127,7 @@ class CrowdBuilder(Builder):
 
 
 class QueueBuilder(Builder):
-    """For a slot that works off a queue: some 25 ms of work, and what can run ahead."""
+    """For a slot that works off a queue: some 50 ms of work, and what can run ahead."""
 
     def __init__(self, dispatcher: Dispatcher, slot: SlotState, room: int, now: float) -> None:
         super().__init__(dispatcher, slot, room, now)

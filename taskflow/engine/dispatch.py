@@ -1,7 +1,7 @@
 """Which work goes to which slot, in batches sized by measured durations.
 
 A task that was never measured goes alone, to a slot that has nothing else. Short ones go in
-batches of some 20 ms, and a slot gets its next batch before the last one ends. A batch may run
+batches of some 50 ms, and a slot gets its next batch before the last one ends. A batch may run
 ahead: it takes in tasks whose inputs are made earlier in the same batch, so a chain does not
 pay a round trip for each edge. What is queued behind something long is withdrawn for a slot
 that has nothing to do. A slot that runs many bodies at once is simply kept full.
@@ -20,7 +20,7 @@ from taskflow.engine.attempts import MAX_LOSSES
 from taskflow.engine.batching import WITHDRAW_SECONDS, builder_for
 from taskflow.engine.durations import QUESTION_SECONDS, QUESTIONS, Durations
 from taskflow.engine.limiting import Limiter
-from taskflow.engine.slots import AHEAD_SECONDS, Queue, slot_states
+from taskflow.engine.slots import AHEAD_SECONDS, REST_SECONDS, Queue, slot_states
 from taskflow.engine.work import Work
 from taskflow.events import RunNoticed, TaskRetrying, TasksReturned, TasksStarted
 from taskflow.graph.graph import HELPERS
@@ -66,13 +66,13 @@ class Dispatcher:
         stacks = self.plan.ready.stacks
         if not any(stacks):
             return given
-        wanting = [n for n, slot in enumerate(self.slots) if slot.wants()]
+        wanting = [n for n, slot in enumerate(self.slots) if slot.wants(now)]
         # The first lane last: work of the others may have questions, which go there.
         wanting.sort(key=lambda number: (-self.slots[number].lane, self.slots[number].ahead))
         while wanting:
             for number in wanting[:]:
                 slot = self.slots[number]
-                wants = stacks[slot.lane] and slot.wants()
+                wants = stacks[slot.lane] and slot.wants(now)
                 batch = self._batch(number, slot, now, capacity(number)) if wants else None
                 if batch is None:
                     wanting.remove(number)
@@ -376,6 +376,19 @@ class Dispatcher:
         if any(slot.units > 1 for queues in self._lopsided() for _, slot in queues):
             times.append(now + AHEAD_SECONDS)
         return min(times, default=None)
+
+    def leisure(self, now: float) -> float:
+        """For so many seconds no slot will run dry: it does not matter what they report meanwhile.
+
+        None at all while a slot is idle, which may be waiting for just that, or has many bodies.
+        """
+        left = REST_SECONDS
+        for slot in self.slots:
+            if isinstance(slot, Queue):
+                left = min(left, slot.left(now) - AHEAD_SECONDS)
+            elif slot.units:
+                return 0.0
+        return max(0.0, left)
 
     @property
     def is_idle(self) -> bool:

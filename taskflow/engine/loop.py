@@ -76,6 +76,7 @@ class Engine:
         self._chatter = Chatter()
         self._lookups = Lookups(plan.caching, store) if plan.caching and store else None
         self._was_busy = False
+        self._has_news = False
         #: Why it stopped before the end of the plan: nothing more could be kept.
         self.paused: StoreError | None = None
         if ledger is not None:
@@ -134,10 +135,21 @@ class Engine:
         self._keep()
         if self._is_over:
             return
-        reports = self.executor.wait(self._patience(now))
+        reports = self._wait(now)
         self._read_date()
         for report in reports:
             self._take(report, self.clock.monotonic())
+
+    def _wait(self, now: float) -> list[Report]:
+        """What is reported next; or, while all have enough to do, all that is in a while."""
+        patience = self._patience(now)
+        leisure = self.dispatcher.leisure(now) if self._has_news else 0.0
+        if leisure and (patience is None or leisure < patience):
+            self.executor.rest(leisure)
+            patience = 0.0
+        reports = self.executor.wait(patience)
+        self._has_news = bool(reports)
+        return reports
 
     def _read_date(self) -> None:
         self._journal.now = self.clock.now()

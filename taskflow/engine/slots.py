@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: A slot with less work than this ahead gets its next batch.
 AHEAD_SECONDS: Final = 0.010
+#: While all slots have more, the engine rests, in seconds at most so long: people look on.
+REST_SECONDS: Final = 0.05
 #: A body that shares its worker is asked to stop when its time is over; after so long its
 #: worker is killed.
 PATIENCE_SECONDS: Final = 5.0
@@ -73,11 +75,17 @@ class Queue(_Slot):
         #: When it is to be killed, if it has not reported by then.
         self.deadline: float | None = None
 
-    def wants(self) -> bool:
+    def wants(self, now: float) -> bool:
         """Whether it should be given more."""
         if self.exclusive or self.killed_for:
             return False
-        return not self.queue or self.ahead < AHEAD_SECONDS
+        return self.left(now) < AHEAD_SECONDS
+
+    def left(self, now: float) -> float:
+        """Estimated seconds until it runs dry; what is late may go on for as long as it likes."""
+        if not self.queue:
+            return 0.0
+        return self.ahead - min(now - self.reported, self.queue[0].each)
 
     def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
         """It was given a batch: `works` of so many units, which should take so many seconds."""
@@ -181,7 +189,8 @@ class Crowd(_Slot):
         """How many units it can be given."""
         return self.kind.width - self.units
 
-    def wants(self) -> bool:
+    def wants(self, now: float) -> bool:
+        del now
         return not self.exclusive and not self.killed_for and self.room > 0
 
     def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:

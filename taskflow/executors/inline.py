@@ -82,6 +82,9 @@ class InlineExecutor:
     def kill(self, slot: int) -> None:
         """Nothing can be ended here; the engine does not ask."""
 
+    def rest(self, seconds: float) -> None:
+        """Not here: bodies run in `wait`."""
+
     def wait(self, timeout: float | None) -> list[Report]:
         """Run calls for a moment and report how they ended; with none queued, wait."""
         with contextlib.suppress(Empty):

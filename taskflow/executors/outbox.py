@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from taskflow.executors.columns import Finished
+from taskflow.executors.wire import ring
+from taskflow.lifecycle import SUCCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +37,10 @@ OUTPUT_BYTES: Final = 256 * 1024
 class Outbox:
     """The worker's end of its connection, and of the log that its native output goes to."""
 
-    def __init__(self, link: WorkerLink, log: str) -> None:
+    def __init__(self, link: WorkerLink, bell: int, log: str) -> None:
         self._link = link
+        self._bell = bell
+        self._is_urgent = False  # whether something waits that the engine should read at once
         # One of C's: an exception that is raised in a thread cannot come between the lock and us.
         self._lock = threading.RLock()
         self._log = open(log, "a+b", buffering=0)  # noqa: SIM115 - as long as the worker
@@ -65,6 +69,7 @@ class Outbox:
         """Send an outcome, soon."""
         with self._lock:
             self._collect()
+            self._is_urgent |= outcome.state != SUCCEEDED
             if self._messages and self._messages[-1][0] == "ended":
                 self._messages[-1][1].append(tuple(outcome))
                 self._waiting += 1
@@ -80,9 +85,9 @@ class Outbox:
             self._waiting += len(columns[0])
 
     def flush_if_due(self) -> None:
-        """Send what waits, if that is much or has waited long."""
+        """Send what waits, if that is much or has waited long; there is more to come."""
         if self.is_late or self._waiting + len(self.done.nodes) >= FLUSH_COUNT:
-            self.flush()
+            self.pass_on()
         elif self.is_waiting:
             self.soon.set()
 
@@ -97,7 +102,13 @@ class Outbox:
         return bool(self._messages or self.done)
 
     def flush(self) -> None:
-        """Send all that waits, in one message."""
+        """Send all that waits, in one message that the engine should read at once."""
+        with self._lock:
+            self._is_urgent = True
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Send all that waits; an engine that rests may leave it for a while."""
         with self._lock:
             self._collect()
             messages, self._messages = self._messages, []
@@ -105,6 +116,9 @@ class Outbox:
             self._flushed = time.monotonic()
             if messages:
                 self._link.send(pickle.dumps(messages, 5))
+            if self._is_urgent:
+                self._is_urgent = False
+                ring(self._bell)
 
     @property
     def is_sending_here(self) -> bool:

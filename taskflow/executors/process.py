@@ -29,6 +29,8 @@ class Process:
     """A single-worker loky executor whose one call is `worker.serve`."""
 
     link: EngineLink
+    #: What the worker rings behind a message that should be read at once.
+    bell: int
 
     def __init__(self) -> None:
         self.tokens = EngineTokens()
@@ -52,11 +54,15 @@ class Process:
         self.since = time.time()
         mine, theirs = socket.socketpair()
         life, self._life = os.pipe()
+        self.bell, bell = os.pipe()
+        os.set_blocking(self.bell, False)
+        os.set_blocking(bell, False)
         self.link = EngineLink(mine)
         ends = (
             Connection(theirs.detach()),
             Connection(os.dup(self.tokens.reader), writable=False),
             Connection(life, writable=False),
+            Connection(bell, readable=False),
         )
         try:
             self._pool = ProcessPoolExecutor(
@@ -65,8 +71,7 @@ class Process:
             with _without_ctrl_c():
                 self._future = self._pool.submit(worker.serve)
         except BaseException:
-            mine.close()
-            os.close(self._life)
+            self._close()
             raise
         finally:
             for end in ends:
@@ -122,16 +127,20 @@ class Process:
         if self._future is not None:
             self.kill()
             self._pool.shutdown(wait=wait, kill_workers=True)
-            self.link.sock.close()
-            os.close(self._life)
+            self._close()
             self._future = None
         self.tokens.close()
+
+    def _close(self) -> None:
+        """Close the ends, of which that of the life pipe ends the worker."""
+        self.link.sock.close()
+        os.close(self._life)
+        os.close(self.bell)
 
     def let_go(self) -> None:
         """Close the ends in a fork of this process, which has no part in the run."""
         if self._future is not None:
-            os.close(self._life)
-            self.link.sock.close()
+            self._close()
             # At its end it would wait for these as for children of its own, and cannot.
             ours = self._pool._processes or {}  # noqa: SLF001 - loky says it nowhere else
             multiprocessing.process._children.difference_update(ours.values())  # type: ignore[attr-defined] # noqa: SLF001

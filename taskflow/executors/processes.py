@@ -28,6 +28,7 @@ from taskflow.executors import snapshot, warm
 from taskflow.executors.machine import check_files, cores, tame_loky, thread_caps
 from taskflow.executors.slots import Slot
 from taskflow.executors.snapshot import Loaded
+from taskflow.executors.wire import hush
 from taskflow.interfaces import Lane
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class ProcessExecutor:
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._bells = selectors.DefaultSelector()
+        self._bells.register(self._woken, selectors.EVENT_READ, None)
         for folder in ("values", "logs"):
             os.makedirs(os.path.join(setup.run_dir, folder), exist_ok=True)
         tame_loky()
@@ -107,6 +110,12 @@ class ProcessExecutor:
     def kill(self, slot: int) -> None:
         """Kill the slot's worker and the subprocesses of its task."""
         self._slots[slot].kill()
+
+    def rest(self, seconds: float) -> None:
+        """Sleep so long, unless a worker has something to say that is not to wait."""
+        for key, _ in self._bells.select(seconds):
+            if key.data is not None:  # else `wait` is to return, too
+                hush(key.fd)
 
     def wait(self, timeout: float | None) -> list[Report]:
         """What arrived from the workers; blocks up to `timeout` seconds for the first."""
@@ -139,17 +148,19 @@ class ProcessExecutor:
                 waker.send(b".")
 
     def watch(self, slot: Slot, *, writing: bool) -> None:
-        """Look at the slot's socket in `wait`."""
+        """Look at the slot's socket in `wait`, and hear its bell."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
         try:
             self._selector.modify(slot.link.sock, events, slot)
         except KeyError:
             self._selector.register(slot.link.sock, events, slot)
+            self._bells.register(slot.process.bell, selectors.EVENT_READ, slot)
 
     def unwatch(self, slot: Slot) -> None:
         """Look no longer."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(slot.link.sock)
+            self._bells.unregister(slot.process.bell)
 
     def stop(self) -> None:
         """Free everything; workers close what bodies have opened, then serve others or end."""
@@ -161,6 +172,7 @@ class ProcessExecutor:
         given_away = [slot.close(self._loaded) for slot in self._slots]
         warm.park([process for process in given_away if process], most=self.workers)
         self._selector.close()
+        self._bells.close()
         self._woken.close()
         self._waker.close()
         self._waker = None

@@ -1,8 +1,8 @@
 """A worker that runs its calls one after another.
 
 main thread     receive a batch -> claim -> run -> outcome into the outbox
-flusher         sends what lies in the outbox for 5 ms, and new lines of output of a
-                body that goes on; gives back what was claimed behind it; sleeps while
+flusher         looks at a body that goes on for 10 ms: sends what lies in the outbox, and
+                new lines of output; gives back what was claimed behind it; sleeps while
                 there is nothing of all that, for it takes time from the body
 """
 
@@ -21,7 +21,7 @@ from taskflow.crashing import reach
 from taskflow.executors.claims import Claimed
 from taskflow.executors.columns import ColumnRunner
 from taskflow.executors.logs import RecordHandler
-from taskflow.executors.outbox import FLUSH_SECONDS, OUTPUT_SECONDS
+from taskflow.executors.outbox import OUTPUT_SECONDS
 from taskflow.executors.wire import KEPT, WITHDRAWN
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ class SerialWorker:
         while True:
             self._busy.wait()
             self._outbox.soon.wait(OUTPUT_SECONDS)
-            if self._over.wait(FLUSH_SECONDS):
+            if self._over.wait(STUCK_SECONDS):
                 return
             self._outbox.soon.clear()
             if self._outbox.is_waiting and self._outbox.is_late:
-                self._outbox.flush()
+                self._outbox.pass_on()
             if time.perf_counter() - self._runner.began > STUCK_SECONDS:
                 self._give_back()
             if time.monotonic() - looked > OUTPUT_SECONDS:

@@ -60,7 +60,7 @@ class Owner(Protocol):
         """Make `wait` return."""
 
     def watch(self, slot: Slot, *, writing: bool) -> None:
-        """Look at the slot's socket in `wait`."""
+        """Look at the slot's socket in `wait`, and hear its bell."""
 
     def unwatch(self, slot: Slot) -> None:
         """Look no longer."""

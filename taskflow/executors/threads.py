@@ -86,6 +86,10 @@ class ThreadExecutor:
         executor, number = self._at(slot)
         executor.go_on(number)
 
+    def rest(self, seconds: float) -> None:
+        if self._far_runs:
+            self._far.rest(seconds)
+
     def wait(self, timeout: float | None) -> list[Report]:
         if not self._far_runs:
             return self._near.wait(timeout)
@@ -183,6 +187,9 @@ class Threads:
 
     def go_on(self, slot: int) -> None:
         """Nobody waits: threads share the process of the engine."""
+
+    def rest(self, seconds: float) -> None:
+        """Not here: each body reports by itself."""
 
     def wait(self, timeout: float | None) -> list[Report]:
         found: list[Report | _Over | None] = []

@@ -7,6 +7,10 @@ A token is a batch number in 4 bytes. The engine writes one for each call (or ma
 batch before it sends the batch; the worker reads one for each before its body begins. Both ends
 hold the reading end, and a read of whole tokens is atomic, so each token is read once: by the
 worker, which runs the call, or by the engine, which has thereby withdrawn it.
+
+The worker rings a bell, a pipe of its own, behind a message that should be read at once: it has
+run out of work, something failed, somebody waits. An engine whose workers are all busy listens to
+bells only: to be woken by each message would take time from their bodies.
 """
 
 from __future__ import annotations
@@ -199,3 +203,15 @@ class WorkerTokens:
         if not self._held[batch]:
             del self._held[batch]
         return granted
+
+
+def hush(bell: int) -> None:
+    """Hear a bell only when it is rung anew."""
+    with contextlib.suppress(BlockingIOError):
+        os.read(bell, _READ_BYTES)
+
+
+def ring(bell: int) -> None:
+    """Have the engine read at once what was sent before."""
+    with contextlib.suppress(BlockingIOError):  # it is full: it rings
+        os.write(bell, b".")

@@ -45,15 +45,18 @@ IDLE_SECONDS: Final = 0.1
 _ends: list[Any] = []
 
 
-def begin(connection: Connection, tokens: Connection, life: Connection) -> None:
-    """Keep the ends of this slot's pipes, and tie this process to the life of the engine."""
-    _ends[:] = [connection, tokens, life]
+def begin(*ends: Connection) -> None:
+    """Keep the ends of this slot's pipes, and tie this process to the life of the engine.
+
+    They are those of the connection, of the tokens, of the engine's life and of the bell.
+    """
+    _ends[:] = ends
     for end in _ends:
         os.set_inheritable(end.fileno(), False)  # a subprocess of a task must not hold them
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while it started
-    die_with_engine(life.fileno())
+    die_with_engine(ends[2].fileno())
 
 
 class RunLink(WorkerLink):
@@ -72,7 +75,7 @@ class RunLink(WorkerLink):
 
 def serve() -> None:
     """Serve one run after another, until the engine hangs up or something is left of a run."""
-    connection, _, life = _ends
+    connection, _, life, _ = _ends
     link = WorkerLink(connection.fileno())
     before = Fitness()
     while (message := link.receive()) is not None:
@@ -88,14 +91,14 @@ def serve() -> None:
 
 def _serve_run(setup: Setup, log: str, lane: Lane) -> bool:
     """Run batches until the run is over, close what bodies have opened; whether it was said."""
-    connection, tokens, _ = _ends
+    connection, tokens, _, bell = _ends
     redirect(log)
     sys.argv[:] = setup.argv or sys.argv
     with contextlib.suppress(OSError):
         os.chdir(setup.cwd or ".")
     snapshot.install(setup.snapshot, setup.paths)
     link = RunLink(connection.fileno())
-    outbox = Outbox(link, log)
+    outbox = Outbox(link, bell.fileno(), log)
     with warnings.catch_warnings():
         pass  # at its end Python forgets what was warned of: each run is to hear of it
     resources.home = setup.run_id

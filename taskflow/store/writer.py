@@ -1,8 +1,8 @@
 """The one thread of a process that writes to a store.
 
 What arrives while a commit waits for the disk goes into the next one: many small records cost one
-flush. After a commit the thread rests in proportion to what that has cost, unless somebody waits
-for the next one: the cores are for tasks. Every transaction holds the lock of the store, and has
+flush. After a commit the thread rests for a moment, unless somebody waits for the next one: the
+cores are for tasks. Every transaction holds the lock of the store, and has
 the records of a run only if this process still owns it.
 """
 
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
 _LOOK: Final = 0.5
 #: Records that go into one transaction, about: others want to write, too.
 _GROUP: Final = 20_000
-#: After a transaction the thread rests for so many times the CPU time that it took, in seconds
-#: at most so long: what a killed engine may lose of what has ended stays small.
-_REST: Final = 50
-_LONGEST_REST: Final = 0.05
+#: After a transaction the thread rests for so many seconds: a commit takes some 0.5 ms of a core,
+#: and what a killed engine may lose of what has ended stays small.
+_REST: Final = 0.05
 
 
 class Writer:
@@ -112,11 +111,9 @@ class Writer:
             self._asked.clear()
             while self._queue:
                 self._rest()
-                before = time.thread_time()
                 self._commit(self._next_group())
                 if not self._queue:
-                    rest = _REST * (time.thread_time() - before)
-                    self._rested = time.monotonic() + min(rest, _LONGEST_REST)
+                    self._rested = time.monotonic() + _REST
             self._look()
         self._disconnect()
         if self._lock is not None:

@@ -83,7 +83,7 @@ def test_a_task_that_was_never_measured_goes_alone():
 
 
 def test_long_tasks_go_singly_and_short_ones_together():
-    """A batch holds some 25 ms of work, whatever the number of tasks."""
+    """A batch holds some 50 ms of work, whatever the number of tasks."""
     long = Drive(lambda: step.map(range(40)), seconds=1.0)
     short = Drive(lambda: step.map(range(4000)), seconds=1e-5)
     assert max(starts(long)) == 1
