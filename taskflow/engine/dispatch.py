@@ -20,7 +20,7 @@ from taskflow.engine.attempts import MAX_LOSSES
 from taskflow.engine.batching import WITHDRAW_SECONDS, builder_for
 from taskflow.engine.durations import QUESTION_SECONDS, QUESTIONS, Durations
 from taskflow.engine.limiting import Limiter
-from taskflow.engine.slots import AHEAD_SECONDS, REST_SECONDS, Queue, slot_states
+from taskflow.engine.slots import AHEAD_SECONDS, REST_SECONDS, UNIT_SECONDS, Queue, slot_states
 from taskflow.engine.work import Work
 from taskflow.events import RunNoticed, TaskRetrying, TasksReturned, TasksStarted
 from taskflow.graph.graph import HELPERS
@@ -380,12 +380,14 @@ class Dispatcher:
     def leisure(self, now: float) -> float:
         """For so many seconds no slot will run dry: it does not matter what they report meanwhile.
 
-        None at all while a slot is idle, which may be waiting for just that, or has many bodies.
+        None at all while a slot is idle, which may be waiting for just that, or has many bodies;
+        nor where bodies are so short that it is the engine that has too much to do.
         """
         left = REST_SECONDS
         for slot in self.slots:
             if isinstance(slot, Queue):
-                left = min(left, slot.left(now) - AHEAD_SECONDS)
+                work = slot.units * UNIT_SECONDS
+                left = min(left, slot.left(now) - AHEAD_SECONDS - work)
             elif slot.units:
                 return 0.0
         return max(0.0, left)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AHEAD_SECONDS: Final = 0.010
 #: While all slots have more, the engine rests, in seconds at most so long: people look on.
 REST_SECONDS: Final = 0.05
+#: What the engine takes to give and take a unit, reckoned generously, in seconds.
+UNIT_SECONDS: Final = 5e-5
 #: A body that shares its worker is asked to stop when its time is over; after so long its
 #: worker is killed.
 PATIENCE_SECONDS: Final = 5.0
