@@ -21,7 +21,7 @@ from taskflow.lifecycle import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
 from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from taskflow.graph.graph import Graph
     from taskflow.records import Given, Kept, Tried
@@ -162,12 +162,15 @@ class Past:
 
 def replayed(plan: Plan, records: Iterable[Kept]) -> Iterator[Kept]:
     """The records of a trace, each before the plan takes note of it."""
+    cut_off: set[int] = set()  # nodes that a cancel has ended, in whole or in part
     for kept in records:
+        if kept.state == CANCELLED:
+            cut_off.add(kept.node)
         if kept.ask == NOT_OPENED:
             plan.state[kept.node] = CANCELLED  # and what waits for it waits for ever
-        if kept.ask in (NO_CALL, NOT_OPENED) or not _is_reached(
-            plan, kept.node, kept.first, kept.count
-        ):
+        if kept.ask in (NO_CALL, NOT_OPENED) or _is_cleanup(plan, kept.node, cut_off):
+            continue
+        if not _is_reached(plan, kept.node, kept.first, kept.count):
             continue
         yield kept
         if kept.ask == ASK_FED:
@@ -178,6 +181,13 @@ def replayed(plan: Plan, records: Iterable[Kept]) -> Iterator[Kept]:
             plan.end_badly(kept.node, kept.first, kept.state, kept.error, kept.seconds)
         else:
             plan.take(outcome_of(kept), 0.0)
+
+
+def _is_cleanup(plan: Plan, node: int, cut_off: Collection[int]) -> bool:
+    """Whether it ran on what a cancel had left: here a rule may have ended that in another way."""
+    spec = plan.spec_of(node)
+    may_be = cut_off and (spec is None or spec.trigger_rule == "always")
+    return bool(may_be) and any(above in cut_off for above in plan.graph.upstream(node))
 
 
 def _is_reached(plan: Plan, node: int, first: int, count: int) -> bool:

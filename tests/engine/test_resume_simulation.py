@@ -123,6 +123,20 @@ def test_a_map_that_a_cancel_ended_before_it_began_is_no_empty_one(fates):
         check(Saga(recipe, seed, slots=1))
 
 
+@pytest.mark.parametrize("fates", [("ok",), ("fail", "ok")])
+def test_clean_up_on_what_a_cancel_had_ended_is_not_kept_for_what_a_rule_skips(fates):
+    """Without the cancel a rule ends the same task run at once, and gives something else."""
+    recipe = (
+        Step("task", fates=("fail",), rule="always", retries=1),
+        Step("task", inputs=((0, "outcome"),), rule="one_failed"),
+        Step("map", over=((0, "range"),)),
+        Step("task", inputs=((1, "value"),), rule="always", fates=fates),
+    )
+    for seed in range(20):
+        for at in (3, 5, 8):
+            check(Saga(recipe, seed, slots=1, script=[Fate("cancel", at), Fate("crash", 1)]))
+
+
 def test_attempts_outlast_a_go_that_did_not_come_to_their_task():
     """Two crashes in a row, the second one before the task is reached again."""
     recipe = (
