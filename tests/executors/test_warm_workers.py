@@ -272,14 +272,21 @@ def test_workers_end_after_a_while_without_work(monkeypatch):
     until(lambda: not lives(first))
 
 
-def test_no_more_are_kept_than_the_last_run_had(monkeypatch):
+def test_no_more_are_kept_than_the_last_run_had(monkeypatch, tmp_path):
     """A run with one worker leaves one, whatever came before it."""
     for name in machine.THREAD_CAPS:  # else more workers have fewer threads each
         monkeypatch.setenv(name, "1")
+    meeting = tmp_path / "meeting"
+    os.mkfifo(meeting)
+
+    @task
+    def meet(mode):
+        with open(meeting, mode):  # waits for the other
+            return os.getpid()
 
     @pipeline
     def both():
-        return [number() for _ in range(20)]
+        return [meet("r"), meet("w")]
 
     before = set(taskflow.run(both.options(workers=2, progress=False)))
     kept = ran(ask)
