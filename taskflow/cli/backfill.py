@@ -11,7 +11,8 @@ import click
 
 from taskflow.cli.exits import guarded
 from taskflow.cli.history import SETTINGS, Command, json_option
-from taskflow.cli.schedules import named, warn_unserved
+from taskflow.cli.queued import warn_unserved
+from taskflow.cli.schedules import named
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import write_lines
 from taskflow.launch import new_run_id

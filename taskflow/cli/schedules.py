@@ -13,6 +13,7 @@ import click
 from taskflow.authoring.advice import near
 from taskflow.cli.exits import guarded
 from taskflow.cli.history import SETTINGS, Command, NothingMatched, iso, json_option
+from taskflow.cli.queued import unserved
 from taskflow.cli.serve import the_store
 from taskflow.cli.tables import state, table, write_lines
 from taskflow.launch import new_run_id
@@ -173,12 +174,6 @@ def _warn(text: str) -> None:
     write_lines([[("! ", "bold yellow"), (text, "yellow")]])
 
 
-def unserved(store: SqliteStore, folder: str = "") -> list[str]:
-    """The folders of which files are known, and that no living service looks after."""
-    served = dict(store.serving())
-    return [each for each in ([folder] if folder else store.book.folders()) if each not in served]
-
-
 def _bad_files(book: Book, folder: str) -> dict[str, str]:
     folders = [folder] if folder else book.folders()
     return {row.path: row.error for each in folders for row in book.files(each) if row.error}
@@ -297,11 +292,3 @@ def pipeline_named(book: Book, name: str) -> PipelineRow:
     names = [row.deployed.name for row in rows]
     known = near(name, names) or (f"; there are {', '.join(names[:_NAMES])}" if names else "")
     raise NothingMatched(f"no folder that is served has a pipeline {name!r}{known}")
-
-
-def warn_unserved(store: SqliteStore, name: str) -> None:
-    """Say so if no service is there for the runs of a pipeline."""
-    folders = {site.folder for site in store.book.homes([name])}
-    for each in folders & set(unserved(store)):
-        said = f"! nobody looks after {each}, so it waits: taskflow serve {shlex.quote(each)}"
-        click.echo(said, err=True)

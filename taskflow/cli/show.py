@@ -80,7 +80,7 @@ def _shown(name: str, task: str, *, in_json: bool) -> int:
 
 def _page(store: Store, run: RunRow) -> Iterator[Line]:
     yield _headline(run)
-    yield from facts(_facts(run))
+    yield from facts([*_facts(run), ("waits for", _waits_for(store, run))])
     groups = store.groups(run.id)
     yield from _failed(run, groups, store.failures(run.id, _READ))
     if groups:
@@ -94,6 +94,15 @@ def _page(store: Store, run: RunRow) -> Iterator[Line]:
         yield [("to go on with it: ", ""), (f"taskflow resume {run.id}", "bold")]
 
 
+def _waits_for(store: Store, run: RunRow) -> str:
+    """What a run of a service waits for that has not begun; empty for all others."""
+    if run.state != "queued":
+        return ""
+    from taskflow.cli.queued import waits_for  # few are asked about
+
+    return waits_for(store, run.id)
+
+
 def _headline(run: RunRow) -> Line:
     spent = took(run)
     return [
@@ -105,7 +114,7 @@ def _headline(run: RunRow) -> Line:
 
 
 def _facts(run: RunRow) -> Iterator[tuple[str, str]]:
-    yield "started", local(run.started or run.created)
+    yield "queued" if run.state == "queued" else "started", local(run.started or run.created)
     yield "ended", local(run.ended)
     again = run.resumed
     yield "resumed", "" if not again else "once" if again == 1 else f"{again} times"
@@ -179,6 +188,7 @@ def _by_state(groups: Sequence[Group]) -> Counter[str]:
 def _plain(store: Store, run: RunRow) -> dict[str, Any]:
     return {
         **run_as_plain(run),
+        "waits_for": _waits_for(store, run) or None,
         "failures": [
             {"task": TaskRun(kept).key, "state": kept.state, "error": error_as_plain(kept.error)}
             for kept in store.failures(run.id)

@@ -10,8 +10,9 @@ import click
 from taskflow.cli.exits import INTERNAL, guarded
 from taskflow.cli.given import read_given
 from taskflow.cli.page import SETTINGS, Command
+from taskflow.cli.queued import warn_unserved
 from taskflow.cli.running import CODES
-from taskflow.cli.schedules import pipeline_named, warn_unserved
+from taskflow.cli.schedules import pipeline_named
 from taskflow.cli.serve import the_store
 from taskflow.cli.target import data_kept_apart
 from taskflow.launch import new_run_id

@@ -17,7 +17,7 @@ from taskflow.records import Owner
 from taskflow.store.codec import to_json
 from taskflow.store.deciding import Deciding, fresh
 from taskflow.store.homes import Site, circle, homes_of, taken
-from taskflow.store.picking import choose, pick
+from taskflow.store.picking import choose, holdup, pick
 from taskflow.store.plans import (
     add_run,
     home_of,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from taskflow.planned import Deployed, Given, PipelineRow, ScheduleRow, TickRow
     from taskflow.store.deciding import Judge
-    from taskflow.store.picking import Lives, Picked
+    from taskflow.store.picking import Holdup, Lives, Picked
     from taskflow.store.plans import Read, Row
 
 
@@ -324,6 +324,10 @@ class Book:
         rows = self._read("owned_runs", {"folder": storable(folder)})
         owners = {run_id: Owner(*owner) for _, _, _, _, _, run_id, *owner in rows}
         return {run_id: owner for run_id, owner in owners.items() if lives(run_id, owner)}
+
+    def holdup(self, run_id: str) -> Holdup | None:
+        """What a run waits for that is queued; None if it is not, or not any more."""
+        return holdup(self._read, run_id)
 
     def pick(
         self, want: int, owner: Owner, lives: Lives, now: float, folder: str = ""

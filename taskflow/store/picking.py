@@ -38,6 +38,16 @@ class Picked(NamedTuple):
     state: str  #: queued; or how it was left behind: running, paused
 
 
+class Holdup(NamedTuple):
+    """What a run waits for that is queued."""
+
+    pipeline: str
+    is_filling: bool  #: it is of a backfill, which has a limit of its own
+    most: int | None  #: runs that may go on at once: of its pipeline, or of its backfill
+    going: int  #: runs that count among those and do
+    before: int  #: and such as wait, too, and come first
+
+
 class Waiting(NamedTuple):
     """A run that may begin as far as it is concerned, in the order in which they do."""
 
@@ -61,6 +71,14 @@ def pick(
         connection.execute(sql["own"], (stalled, *owner, number))
         picked.append(Picked(run_id, readable(pipeline), version, epoch + 1, state))
     return picked
+
+
+def holdup(read: Read, run_id: str) -> Holdup | None:
+    """What a run waits for; None if it is not queued, or has been taken already."""
+    for pipeline, backfill, limit, going, before in read("holdup", (run_id,)):
+        most = backfill or limit
+        return Holdup(readable(pipeline), bool(backfill), most, going, before)
+    return None
 
 
 def choose(read: Read, want: int, lives: Lives, now: float, folder: str) -> list[int]:

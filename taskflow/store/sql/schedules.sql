@@ -216,6 +216,19 @@ WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' 
   AND NOT (state = 'paused' AND ended > :paused_after AND ended <= :now)
   AND (:folder = '' OR pipeline IN (SELECT name FROM pipelines WHERE folder = :folder));
 
+-- name: holdup
+SELECT mine.pipeline, mine.backfill,
+    (SELECT max_active FROM pipelines WHERE name = mine.pipeline),
+    (SELECT count(*) FROM runs INDEXED BY open_runs
+     WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> ''
+       AND pid <> 0 AND pipeline = mine.pipeline
+       AND iif(mine.backfill, backfill AND schedule = mine.schedule, NOT backfill)),
+    (SELECT count(*) FROM runs INDEXED BY free_runs
+     WHERE state IN ('queued', 'running', 'paused', 'interrupted') AND version <> '' AND pid = 0
+       AND pipeline = mine.pipeline AND state = 'queued' AND (NOT backfill) = (NOT mine.backfill)
+       AND number < mine.number)
+FROM runs AS mine WHERE id = ? AND state = 'queued' AND version <> '' AND pid = 0;
+
 -- name: limits_of_pipelines
 SELECT name, max_active FROM pipelines
 WHERE max_active IS NOT NULL AND name IN (
