@@ -22,8 +22,9 @@ def db(name="main"):
 
 @task
 def use(x):
+    mine = db()["pid"]
     until(lambda: len({line.split()[2] for line in open(os.environ["LEDGER"])}) > 1)
-    return db()["pid"] == os.getpid() and db()["pid"]
+    return mine == os.getpid() == db()["pid"] and mine
 
 @task
 def begin(x):
