@@ -20,7 +20,7 @@ from taskflow.engine.attempts import MAX_LOSSES
 from taskflow.engine.batching import WITHDRAW_SECONDS, builder_for
 from taskflow.engine.durations import QUESTION_SECONDS, QUESTIONS, Durations
 from taskflow.engine.limiting import Limiter
-from taskflow.engine.slots import AHEAD_SECONDS, REST_SECONDS, UNIT_SECONDS, Queue, slot_states
+from taskflow.engine.slots import AHEAD_SECONDS, REST_SECONDS, Queue, slot_states
 from taskflow.engine.work import Work
 from taskflow.events import RunNoticed, TaskRetrying, TasksReturned, TasksStarted
 from taskflow.graph.graph import HELPERS
@@ -66,13 +66,13 @@ class Dispatcher:
         stacks = self.plan.ready.stacks
         if not any(stacks):
             return given
-        wanting = [n for n, slot in enumerate(self.slots) if slot.wants(now)]
+        wanting = [n for n, slot in enumerate(self.slots) if slot.wants()]
         # The first lane last: work of the others may have questions, which go there.
         wanting.sort(key=lambda number: (-self.slots[number].lane, self.slots[number].ahead))
         while wanting:
             for number in wanting[:]:
                 slot = self.slots[number]
-                wants = stacks[slot.lane] and slot.wants(now)
+                wants = stacks[slot.lane] and slot.wants()
                 batch = self._batch(number, slot, now, capacity(number)) if wants else None
                 if batch is None:
                     wanting.remove(number)
@@ -378,17 +378,16 @@ class Dispatcher:
         return min(times, default=None)
 
     def leisure(self, now: float) -> float:
-        """For so many seconds no slot will run dry: it does not matter what they report meanwhile.
+        """For so many seconds no slot will want more: what they report meanwhile may wait.
 
-        None at all while a slot is idle, which may be waiting for just that, or has many bodies;
-        nor where bodies are so short that it is the engine that has too much to do.
+        None at all while a slot is idle, which may be waiting for just that; once there is one that
+        runs many bodies at once; or where bodies are so short that all wait for the engine.
         """
         left = REST_SECONDS
         for slot in self.slots:
             if isinstance(slot, Queue):
-                work = slot.units * UNIT_SECONDS
-                left = min(left, slot.left(now) - AHEAD_SECONDS - work)
-            elif slot.units:
+                left = min(left, slot.left(now))
+            elif slot.known_codes:
                 return 0.0
         return max(0.0, left)
 

@@ -76,7 +76,7 @@ class Engine:
         self._chatter = Chatter()
         self._lookups = Lookups(plan.caching, store) if plan.caching and store else None
         self._was_busy = False
-        self._has_news = False
+        self._has_news = False  # whether anything was reported since the last rest
         #: Why it stopped before the end of the plan: nothing more could be kept.
         self.paused: StoreError | None = None
         if ledger is not None:
@@ -144,7 +144,9 @@ class Engine:
         """What is reported next; or, while all have enough to do, all that is in a while."""
         patience = self._patience(now)
         leisure = self.dispatcher.leisure(now) if self._has_news else 0.0
-        if leisure and (patience is None or leisure < patience):
+        if patience is not None:
+            leisure = min(leisure, patience)
+        if leisure:
             self.executor.rest(leisure)
             patience = 0.0
         reports = self.executor.wait(patience)

@@ -17,6 +17,7 @@ from taskflow.engine.maps import CODE
 from taskflow.engine.plan import Plan
 from taskflow.engine.unchanged import USABLE, by_node
 from taskflow.engine.work import Work
+from taskflow.graph.graph import HELPERS
 from taskflow.lifecycle import BAD, CACHED, CANCELLED, GOOD, PENDING, SKIPPED
 from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED
 
@@ -186,8 +187,18 @@ def replayed(plan: Plan, records: Iterable[Kept]) -> Iterator[Kept]:
 def _is_cleanup(plan: Plan, node: int, cut_off: Collection[int]) -> bool:
     """Whether it ran on what a cancel had left: here a rule may have ended that in another way."""
     spec = plan.spec_of(node)
-    may_be = cut_off and (spec is None or spec.trigger_rule == "always")
-    return bool(may_be) and any(above in cut_off for above in plan.graph.upstream(node))
+    if not cut_off or (spec is not None and spec.trigger_rule != "always"):
+        return False
+    graph, seen = plan.graph, {node}
+    left = graph.upstream(node)
+    while left:
+        above = left.pop()
+        if above in cut_off:
+            return True
+        if graph.kind[above] in HELPERS and above not in seen:  # of most of them nothing is kept
+            seen.add(above)
+            left += graph.upstream(above)
+    return False
 
 
 def _is_reached(plan: Plan, node: int, first: int, count: int) -> bool:

@@ -52,7 +52,7 @@ class _Slot:
         self.units = 0
         self.ahead = 0.0  # estimated seconds of all that is queued
         self.exclusive = False  # runs something that must be alone
-        self.reported = 0.0  # when it was last heard of, or given work while idle
+        self.reported = 0.0  # when its last report was read, or it was given work while idle
         self.killed_for = ""  # "timeout", "cancel", or "end": clean-up, too
         self.known_codes = 0
         self.known_blobs = 0
@@ -77,17 +77,19 @@ class Queue(_Slot):
         #: When it is to be killed, if it has not reported by then.
         self.deadline: float | None = None
 
-    def wants(self, now: float) -> bool:
+    def wants(self) -> bool:
         """Whether it should be given more."""
         if self.exclusive or self.killed_for:
             return False
-        return self.left(now) < AHEAD_SECONDS
+        return not self.queue or self.ahead < AHEAD_SECONDS
 
     def left(self, now: float) -> float:
-        """Estimated seconds until it runs dry; what is late may go on for as long as it likes."""
+        """Estimated seconds until it wants more, less what the engine needs for what it has."""
         if not self.queue:
             return 0.0
-        return self.ahead - min(now - self.reported, self.queue[0].each)
+        # One with longer bodies wants more when it has nothing left.
+        margin = AHEAD_SECONDS if self.queue[0].each < AHEAD_SECONDS else 0.0
+        return self.ahead - (now - self.reported) - margin - self.units * UNIT_SECONDS
 
     def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
         """It was given a batch: `works` of so many units, which should take so many seconds."""
@@ -191,8 +193,7 @@ class Crowd(_Slot):
         """How many units it can be given."""
         return self.kind.width - self.units
 
-    def wants(self, now: float) -> bool:
-        del now
+    def wants(self) -> bool:
         return not self.exclusive and not self.killed_for and self.room > 0
 
     def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:

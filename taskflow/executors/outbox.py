@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from taskflow.executors.logs import Record
     from taskflow.executors.wire import WorkerLink
 
-#: An outcome waits at most so long for others to travel with it.
+#: An outcome that is older than this when the next body ends waits for no others to travel with it.
 FLUSH_SECONDS: Final = 0.005
 #: Outcomes that travel in one message at most.
 FLUSH_COUNT: Final = 2000
@@ -28,7 +28,7 @@ FLUSH_COUNT: Final = 2000
 OUTPUT_SECONDS: Final = 0.1
 #: What a worker is given at its end to close what its bodies have opened.
 CLOSE_SECONDS: Final = 10.0
-#: Text that does not wait for others to travel with it.
+#: Text that does not wait for others, and what an engine that rests may leave in a socket.
 LONG_BYTES: Final = 64 * 1024
 #: Output of one task run that travels at once; of more, the middle is left out.
 OUTPUT_BYTES: Final = 256 * 1024
@@ -40,6 +40,7 @@ class Outbox:
     def __init__(self, link: WorkerLink, bell: int, log: str) -> None:
         self._link = link
         self._bell = bell
+        self._unheard = 0  # bytes that were sent since it rang
         self._is_urgent = False  # whether something waits that the engine should read at once
         # One of C's: an exception that is raised in a thread cannot come between the lock and us.
         self._lock = threading.RLock()
@@ -114,10 +115,15 @@ class Outbox:
             messages, self._messages = self._messages, []
             self._waiting = 0
             self._flushed = time.monotonic()
+            data = pickle.dumps(messages, 5) if messages else b""
+            self._unheard += len(data)
+            if self._unheard > LONG_BYTES:  # the socket may be full before somebody looks
+                self._unheard = 0
+                ring(self._bell)
             if messages:
-                self._link.send(pickle.dumps(messages, 5))
+                self._link.send(data)
             if self._is_urgent:
-                self._is_urgent = False
+                self._is_urgent, self._unheard = False, 0
                 ring(self._bell)
 
     @property

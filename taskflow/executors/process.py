@@ -167,6 +167,7 @@ _started: weakref.WeakSet[Process] = weakref.WeakSet()
 def _let_go_after_fork() -> None:
     for process in list(_started):
         process.let_go()
+    _started.clear()  # a fork of this fork would close what has got their numbers since
 
 
 if hasattr(os, "register_at_fork"):

@@ -113,6 +113,8 @@ class ProcessExecutor:
 
     def rest(self, seconds: float) -> None:
         """Sleep so long, unless a worker has something to say that is not to wait."""
+        if any(slot.is_sending for slot in self._slots):
+            return  # a worker may wait for the rest of its batch
         for key, _ in self._bells.select(seconds):
             if key.data is not None:  # else `wait` is to return, too
                 hush(key.fd)

@@ -164,6 +164,11 @@ class Slot:
         self._returned.clear()
         return dict(taken)
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether something waits to be sent."""
+        return self._serves and self.link.pending
+
     def flush(self) -> None:
         """Send more of what waits."""
         self.link.flush()

@@ -96,6 +96,32 @@ def test_a_death_rings(worker):
     worker.until(lambda: any(type(each).__name__ == "Lost" for each in worker.reports))
 
 
+def test_what_could_fill_a_socket_rings(worker, gate):
+    """A worker stands still in its message, once there is no room for it."""
+    worker.run(worker.call(same, 0))
+    worker.executor.rest(0.0)
+
+    def large():
+        return bytes(60_000)
+
+    worker.submit(*[worker.call(large) for _ in range(4)], worker.call(passes, gate))
+    assert rang(worker)
+    open_gate(gate)
+    assert len(worker.finish()) == 5
+
+
+def test_there_is_no_rest_while_a_batch_is_being_sent(worker, gate, monkeypatch):
+    """Its worker may wait for the end of it."""
+    worker.submit(worker.call(passes, gate))
+    worker.submit(worker.call(len, bytes(8_000_000)))
+    assert worker.executor._slots[0].is_sending
+    with monkeypatch.context() as patched:
+        patched.delattr(worker.executor, "_bells")  # nobody listens
+        worker.executor.rest(PATIENCE)
+    open_gate(gate)
+    assert len(worker.finish()) == 2
+
+
 def test_a_wake_ends_a_rest_and_the_next_wait(worker):
     """Somebody wants the engine to look at something else than reports."""
     worker.run(worker.call(same, 0))

@@ -137,6 +137,21 @@ def test_clean_up_on_what_a_cancel_had_ended_is_not_kept_for_what_a_rule_skips(f
             check(Saga(recipe, seed, slots=1, script=[Fate("cancel", at), Fate("crash", 1)]))
 
 
+def test_clean_up_behind_a_branch_that_a_cancel_had_ended_is_not_kept():
+    """The branch itself leaves no record."""
+    recipe = (
+        Step("task", fates=("fail",), rule="always", retries=1),
+        Step("task", inputs=((0, "outcome"),), rule="one_failed"),
+        Step("task"),
+        Step("map", over=((0, "range"),)),
+        Step("when", inputs=((1, "value"), (2, "value"))),
+        Step("task", inputs=((4, "outcome"),), rule="always"),
+    )
+    for seed in range(10):
+        for at in (3, 5, 8):
+            check(Saga(recipe, seed, script=[Fate("cancel", at), Fate("cancel", 3)]))
+
+
 def test_attempts_outlast_a_go_that_did_not_come_to_their_task():
     """Two crashes in a row, the second one before the task is reached again."""
     recipe = (
