@@ -57,6 +57,7 @@ class Program:
     def start(self, *args: str, **variables: str) -> Program:
         """Start `python ARGS`."""
         self._until = time.monotonic() + PATIENCE
+        self._shared = set(os.listdir("/dev/shm"))  # some of a process that had the same number
         known = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
         ours = {
             "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary), "LEDGER": str(self._ledger)
@@ -128,8 +129,8 @@ class Program:
         """Files and semaphores that were left behind."""
         assert self.process is not None
         shared = f"loky-{self.process.pid}-"
-        semaphores = [name for name in os.listdir("/dev/shm") if shared in name]
-        return semaphores + os.listdir(self.temporary)
+        semaphores = {name for name in os.listdir("/dev/shm") if shared in name}
+        return [*(semaphores - self._shared), *os.listdir(self.temporary)]
 
 
 def gone(pids: list[Any], seconds: float = 2.0) -> bool:
