@@ -7,10 +7,9 @@ goes wrong goes wrong again.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from taskflow.call import (
     ASK_KEYS,
@@ -191,9 +190,9 @@ class SimulatedExecutor:
             for slot in self._slots:
                 if isinstance(slot, _Slot):
                     self._begin(slot)
-            busy = [(slot.ends, slot) for slot in self._slots if self._computes(slot)]
-            ends, slot = min(busy, key=lambda each: each[0], default=(math.inf, None))
-            if slot is None or ends > until:
+            busy = [each for each in self._running() if isinstance(each[1], _Slot)]
+            ends, slot, _ = min(busy, key=lambda each: each[0], default=(0.0, None, None))
+            if not isinstance(slot, _Slot) or ends > until:
                 self.clock.time = max(until, self.clock.time)
                 return
             self._finish(slot)
@@ -207,10 +206,6 @@ class SimulatedExecutor:
             or (isinstance(each, Ended) and all(end.state == SUCCEEDED for end in each.outcomes))
             for each in self._reports
         )
-
-    @staticmethod
-    def _computes(slot: _Slot | _Crowd) -> TypeGuard[_Slot]:
-        return isinstance(slot, _Slot) and slot.step is not None and not slot.step.hangs
 
     def wait(self, timeout: float | None) -> list[Report]:
         until = None if timeout is None else self.clock.time + timeout

@@ -23,10 +23,14 @@ def unserved(store: SqliteStore, folder: str = "") -> list[str]:
 
 def warn_unserved(store: SqliteStore, name: str) -> None:
     """Say so if no service is there for the runs of a pipeline."""
-    folders = {site.folder for site in store.book.homes([name])}
-    for each in folders & set(unserved(store)):
+    for each in _unserved_homes(store, name):
         said = f"! nobody looks after {each}, so it waits: taskflow serve {shlex.quote(each)}"
         click.echo(said, err=True)
+
+
+def _unserved_homes(store: SqliteStore, name: str) -> set[str]:
+    """The folders that have a pipeline, and that no living service looks after."""
+    return {site.folder for site in store.book.homes([name])} & set(unserved(store))
 
 
 def waits_for(store: Store, run_id: str) -> str:
@@ -35,9 +39,8 @@ def waits_for(store: Store, run_id: str) -> str:
     holdup = store.book.holdup(run_id)
     if holdup is None:
         return ""
-    for site in store.book.homes([holdup.pipeline]):
-        if site.folder in unserved(store):
-            return f"a service: taskflow serve {shlex.quote(site.folder)}"
+    for each in _unserved_homes(store, holdup.pipeline):
+        return f"a service: taskflow serve {shlex.quote(each)}"
     return _room(holdup)
 
 

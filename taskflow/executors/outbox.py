@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from taskflow.executors.logs import Record
     from taskflow.executors.wire import WorkerLink
 
-#: An outcome that is older than this when the next body ends waits for no others to travel with it.
+#: Outcomes wait about so long for others to travel with them.
 FLUSH_SECONDS: Final = 0.005
 #: Outcomes that travel in one message at most.
 FLUSH_COUNT: Final = 2000
@@ -115,16 +115,19 @@ class Outbox:
             messages, self._messages = self._messages, []
             self._waiting = 0
             self._flushed = time.monotonic()
-            data = pickle.dumps(messages, 5) if messages else b""
-            self._unheard += len(data)
-            if self._unheard > LONG_BYTES:  # the socket may be full before somebody looks
-                self._unheard = 0
-                ring(self._bell)
             if messages:
+                data = pickle.dumps(messages, 5)
+                self._unheard += len(data)
+                if self._unheard > LONG_BYTES:  # the socket may be full before somebody looks
+                    self._ring()
                 self._link.send(data)
             if self._is_urgent:
-                self._is_urgent, self._unheard = False, 0
-                ring(self._bell)
+                self._is_urgent = False
+                self._ring()
+
+    def _ring(self) -> None:
+        self._unheard = 0
+        ring(self._bell)
 
     @property
     def is_sending_here(self) -> bool:

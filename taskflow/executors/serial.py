@@ -92,7 +92,6 @@ class SerialWorker:
 
     def _settle(self) -> None:
         """Wait until the engine has kept all that was made so far, here and elsewhere."""
-        self._outbox.flush()
         self._outbox.send("waits")
         self._wait_for(KEPT)
 

@@ -45,18 +45,15 @@ IDLE_SECONDS: Final = 0.1
 _ends: list[Any] = []
 
 
-def begin(*ends: Connection) -> None:
-    """Keep the ends of this slot's pipes, and tie this process to the life of the engine.
-
-    They are those of the connection, of the tokens, of the engine's life and of the bell.
-    """
-    _ends[:] = ends
+def begin(connection: Connection, tokens: Connection, life: Connection, bell: Connection) -> None:
+    """Keep the ends of this slot's pipes, and tie this process to the life of the engine."""
+    _ends[:] = [connection, tokens, life, bell]
     for end in _ends:
         os.set_inheritable(end.fileno(), False)  # a subprocess of a task must not hold them
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while it started
-    die_with_engine(ends[2].fileno())
+    die_with_engine(life.fileno())
 
 
 class RunLink(WorkerLink):

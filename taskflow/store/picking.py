@@ -76,8 +76,7 @@ def pick(
 def holdup(read: Read, run_id: str) -> Holdup | None:
     """What a run waits for; None if it is not queued, or has been taken already."""
     for pipeline, backfill, limit, going, before in read("holdup", (run_id,)):
-        most = backfill or limit
-        return Holdup(readable(pipeline), bool(backfill), most, going, before)
+        return Holdup(readable(pipeline), bool(backfill), backfill or limit, going, before)
     return None
 
 

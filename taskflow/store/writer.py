@@ -2,8 +2,8 @@
 
 What arrives while a commit waits for the disk goes into the next one: many small records cost one
 flush. After a commit the thread rests for a moment, unless somebody waits for the next one: the
-cores are for tasks. Every transaction holds the lock of the store, and has
-the records of a run only if this process still owns it.
+cores are for tasks. Every transaction holds the lock of the store, and has the records of a run
+only if this process still owns it.
 """
 
 from __future__ import annotations

@@ -13,9 +13,15 @@ from taskflow.executors.processes import ProcessExecutor
 
 @pytest.fixture
 def worker(tmp_path):
-    """One worker process."""
+    """One worker process, which has nothing to do and is silent."""
     executor = ProcessExecutor(1, wide=False)
-    yield Driver(executor, tmp_path)
+    worker = Driver(executor, tmp_path)
+    worker.run(worker.call(same, 0))
+    bell, heard = executor._slots[0].process.bell, 0
+    while heard < 2:  # it rings when it has started, and when it has nothing left to do
+        assert select.select([bell], [], [], PATIENCE)[0]
+        heard += len(os.read(bell, 2))
+    yield worker
     executor.stop()
 
 
@@ -58,8 +64,6 @@ def test_of_what_is_said_during_a_rest_nothing_is_lost(driver):
 
 def test_success_rings_no_bell_while_there_is_more_to_do(worker, gate):
     """It lies in the socket until somebody looks; a worker that runs dry rings."""
-    worker.run(worker.call(same, 0))
-    worker.executor.rest(0.0)  # the bell of its start
     worker.submit(worker.call(same, 1), worker.call(passes, gate))
     socket = worker.executor._slots[0].link.sock
     assert select.select([socket], [], [], PATIENCE)[0]
@@ -71,8 +75,6 @@ def test_success_rings_no_bell_while_there_is_more_to_do(worker, gate):
 
 def test_a_failure_rings(worker, gate):
     """Behind it are bodies that may be needed no more."""
-    worker.run(worker.call(same, 0))
-    worker.executor.rest(0.0)
 
     def fails():
         raise ValueError
@@ -89,8 +91,6 @@ def test_a_death_rings(worker):
     def dies():
         os._exit(1)
 
-    worker.run(worker.call(same, 0))
-    worker.executor.rest(0.0)
     worker.submit(worker.call(dies))
     assert rang(worker)
     worker.until(lambda: any(type(each).__name__ == "Lost" for each in worker.reports))
@@ -98,8 +98,6 @@ def test_a_death_rings(worker):
 
 def test_what_could_fill_a_socket_rings(worker, gate):
     """A worker stands still in its message, once there is no room for it."""
-    worker.run(worker.call(same, 0))
-    worker.executor.rest(0.0)
 
     def large():
         return bytes(60_000)
@@ -124,15 +122,13 @@ def test_there_is_no_rest_while_a_batch_is_being_sent(worker, gate, monkeypatch)
 
 def test_a_wake_ends_a_rest_and_the_next_wait(worker):
     """Somebody wants the engine to look at something else than reports."""
-    worker.run(worker.call(same, 0))
-    worker.executor.rest(0.0)
     worker.executor.wake()
     assert rang(worker)
     worker.executor.rest(PATIENCE)
     assert worker.executor.wait(None) == []
 
 
-def test_a_bell_that_nobody_hears_does_not_hold_up_its_worker(worker):
+def test_a_bell_that_nobody_hears_does_not_hold_up_its_worker(worker, gate):
     """An engine that has never rested has heard none of them: the pipe may be full."""
 
     def fill():
@@ -144,6 +140,8 @@ def test_a_bell_that_nobody_hears_does_not_hold_up_its_worker(worker):
     outcome, *_ = worker.run(worker.call(fill))
     assert outcome.value.type == "BlockingIOError"
     assert len(worker.run(worker.call(same, 1))) == 1
-    worker.executor.rest(0.0)
-    worker.executor.rest(0.0)
-    assert not worker.executor._bells.select(0.0)
+    worker.submit(worker.call(passes, gate))
+    with open(gate, "w"):  # once it has begun, which is after all that rang before
+        worker.executor.rest(0.0)
+        assert not worker.executor._bells.select(0.0)
+    assert len(worker.finish()) == 1

@@ -58,6 +58,11 @@ def counts(monkeypatch):
     return counts
 
 
+def took(drive):
+    """How long a drive took by its own clock."""
+    return drive.clock.time - FakeClock().time
+
+
 def test_an_engine_is_not_woken_by_each_body(counts):
     """Of 400 bodies of 10 ms on two slots it hears some at once; the slots never wait for it."""
     drive = Drive(lambda: total([step(n) for n in range(400)]), slots=2, seconds=0.010)
@@ -66,11 +71,6 @@ def test_an_engine_is_not_woken_by_each_body(counts):
     assert counts["waits"] < 250
     assert counts["longest"] <= REST_SECONDS
     assert took(drive) == pytest.approx(400 * 0.010 / 2 + 0.010)  # two at a time, and the sum
-
-
-def took(drive):
-    """How long a drive took by its own clock."""
-    return drive.clock.time - FakeClock().time
 
 
 def test_a_slot_that_runs_dry_too_early_is_given_more_at_once(counts):
@@ -105,10 +105,10 @@ def test_an_engine_whose_bodies_take_long_sleeps(counts):
 @pytest.mark.parametrize("failing", [fails_at_99, dies_at_99])
 def test_a_failure_ends_a_rest(counts, failing):
     """A run that ends at its first failure begins nothing after it."""
-    ended = []
+    began = []
 
     def note(drive, call):
-        ended.append(drive.clock.time)
+        began.append(drive.clock.time)
 
     drive = Drive(
         lambda: [failing(n) for n in range(400)],
@@ -121,5 +121,5 @@ def test_a_failure_ends_a_rest(counts, failing):
     bad = [each for each in drive.recorder.events if isinstance(each, TasksEnded) and each.error]
     assert len(bad) == 1
     # The body that failed had begun ten milliseconds before, and so had, or then does, another.
-    assert drive.clock.time - max(ended) <= 0.011
-    assert len(ended) <= 110
+    assert drive.clock.time - max(began) <= 0.011
+    assert len(began) <= 110
