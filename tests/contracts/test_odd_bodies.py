@@ -8,7 +8,9 @@ import threading
 import time
 
 import pytest
+import stubborn
 from driving import PATIENCE, Driver, values_of
+from ledgers import begun_in_time
 
 import taskflow
 from taskflow.call import Setup
@@ -158,38 +160,25 @@ def test_who_hangs_on_a_loop_that_another_body_holds_up_is_given_back(loop, monk
     assert states[blocks.node] == ("timed_out" if timeout else "succeeded")
 
 
-def _stubborn():
-    while not _here["go_on"].is_set():
-        try:
-            _here["go_on"].wait(0.001)
-        except taskflow.TaskTimeout:
-            continue
-
-
-async def _stubborn_async():
-    while not _here["go_on"].is_set():
-        try:
-            await asyncio.sleep(0.001)
-        except asyncio.CancelledError:
-            continue
-
-
 @pytest.mark.parametrize("kind", ["threads", "async"])
 @pytest.mark.parametrize("blocks", [False, True])
 def test_a_body_is_stubborn_if_it_could_have_stopped(tmp_path, monkeypatch, kind, blocks):
     """A crew tells who goes on after its timeout, be it that it holds up the loop itself."""
     monkeypatch.setattr(crews, "LINGER_SECONDS", 0.0)
-    _here.update(go_on=threading.Event(), begun=[])
     driver = Driver(ThreadExecutor(2), tmp_path, kind)
-    body = _hold_up if blocks else _stubborn_async if kind == "async" else _stubborn
-    # Long enough for the body to come to where it stays, on a busy machine, too.
-    call = driver.call(body, timeout=0.3)
-    driver.submit(call)
     crew = driver.executor._near._crews[driver.slot]
-    (unit,) = driver.until(lambda: crew.stubborn(time.monotonic()))
-    assert unit.call.node == call.node
+    body = stubborn.coroutine if kind == "async" else stubborn.thread
+
+    def attempt(timeout):
+        stubborn.anew()
+        call = driver.call(stubborn.blocks if blocks else body, timeout=timeout)
+        driver.submit(call)
+        return call, driver.until(lambda: crew.stubborn(time.monotonic()) or driver.outcomes)
+
+    call, told = begun_in_time(attempt, stubborn.has_begun)
+    assert [unit.call.node for unit in told] == [call.node]
     assert crew.stubborn(time.monotonic()) == []  # it is told once
-    _here["go_on"].set()
+    stubborn.now.go_on.set()
     driver.executor.stop()
 
 

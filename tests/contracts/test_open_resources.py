@@ -7,7 +7,7 @@ import time
 
 import pytest
 from driving import Driver
-from test_wide_slots import Ledger
+from ledgers import Ledger
 
 from taskflow import resource
 from taskflow.executors import processes, slots

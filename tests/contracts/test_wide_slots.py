@@ -8,11 +8,12 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from driving import PATIENCE, Driver
+import stubborn
+from driving import Driver
+from ledgers import Ledger, begun_in_time
 
 from taskflow.call import Lost
 from taskflow.context import current
@@ -65,24 +66,6 @@ def _hanging(driver, ledger):
             time.sleep(0.01)
 
     return hang_async if driver.lane.kind == "async" else hang
-
-
-class Ledger:
-    """A file in which bodies note something."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def note(self, entry):
-        with open(self.path, "a") as file:
-            file.write(f"{entry}\n")
-
-    @property
-    def lines(self):
-        if not os.path.exists(self.path):
-            return []
-        with open(self.path) as file:
-            return file.read().splitlines()
 
 
 @pytest.fixture
@@ -246,58 +229,48 @@ def test_a_body_that_takes_too_long_is_stopped_alone(wide, ledger):
             clean(n)
 
     body = tidy_async if wide.lane.kind == "async" else tidy
-    late = wide.call(body, 7, timeout=0.1)
-    neighbours = [wide.call(lambda: "fine", timeout=30.0) for _ in range(5)]
-    outcomes = wide.run(late, *neighbours)
+
+    def attempt(timeout):
+        ledger.clear()
+        late = wide.call(body, 7, timeout=timeout)
+        neighbours = [wide.call(lambda: "fine", timeout=30.0) for _ in range(5)]
+        return late, neighbours, wide.run(late, *neighbours), f"timeout of {timeout:g} s"
+
+    late, neighbours, outcomes, told = begun_in_time(attempt, lambda: "7" in ledger.lines)
     assert [outcome.state for outcome in outcomes] == ["timed_out"] + 5 * ["succeeded"]
     assert outcomes[0].value.type == "taskflow.errors.TaskTimeout"
-    assert "longer than its timeout of 0.1 s" in outcomes[0].value.message
+    assert f"longer than its {told}" in outcomes[0].value.message
     assert outcomes[0].value.retryable
     assert ledger.lines == ["7", "cleaned 7"]
     assert {each.node for each in wide.started} >= {late.node, neighbours[0].node}
 
 
+_STUBBORN = (
+    ("threads", stubborn.thread),
+    ("async", stubborn.coroutine),
+    ("async", stubborn.blocks),
+)
+
+
 def test_a_body_that_does_not_stop_here_is_abandoned(monkeypatch, tmp_path):
     """It is reported as timed out, without another try; others find a thread, or a loop."""
     monkeypatch.setattr(crews, "STOP_SECONDS", 0.1)
-    go_on = threading.Event()
-    _bodies["go on"] = go_on
-    for kind, body in (("threads", _stubborn), ("async", _stubborn_async), ("async", _blocking)):
+    for kind, body in _STUBBORN:
         driver = Driver(ThreadExecutor(1), tmp_path, kind)
-        driver.submit(driver.call(body, timeout=0.05))
-        (outcome,) = driver.finish()
+
+        def attempt(timeout, driver=driver, body=body):
+            stubborn.anew()
+            return driver.run(driver.call(body, timeout=timeout))
+
+        (outcome,) = begun_in_time(attempt, stubborn.has_begun)
         assert outcome.state == "timed_out"
         assert not outcome.value.retryable
         assert "did not stop when asked to" in outcome.value.message
         assert 'executor="processes"' in outcome.value.message
         assert driver.value(lambda: "alive") == "alive"
-        go_on.set()
+        stubborn.now.go_on.set()
         driver.executor.stop()
         assert driver.outcomes == []
-        go_on.clear()
-
-
-_bodies: dict = {}
-
-
-def _stubborn():
-    while not _bodies["go on"].is_set():
-        try:
-            time.sleep(0.001)
-        except Exception:  # noqa: BLE001 - it will not be told
-            continue
-
-
-async def _stubborn_async():
-    while not _bodies["go on"].is_set():
-        try:
-            await asyncio.sleep(0.001)
-        except asyncio.CancelledError:
-            continue
-
-
-def _blocking():
-    _bodies["go on"].wait(PATIENCE)
 
 
 # --- ends ------------------------------------------------------------------------------------

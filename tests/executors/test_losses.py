@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from ledgers import Ledger, lives, until
+from ledgers import Ledger, begun_in_time, lives, until
 
 import taskflow
 from taskflow import pipeline, task
@@ -247,7 +247,7 @@ def test_a_child_that_returns_from_the_body_is_nobody(ledger):
 def test_a_timeout_ends_a_body_that_holds_the_interpreter_lock(ledger):
     """A body stuck in C code cannot be asked to stop: its worker is killed, and it is retried."""
 
-    @task(timeout=0.2, retries=1)
+    @task(retries=1)
     def stuck():
         ledger.note("ran")
         ctypes.PyDLL(None).sleep(30)
@@ -257,17 +257,21 @@ def test_a_timeout_ends_a_body_that_holds_the_interpreter_lock(ledger):
         return 1
 
     @pipeline
-    def p():
-        stuck()
+    def p(timeout):
+        stuck.options(timeout=timeout)()
         return [other() for _ in range(10)]
 
-    run = _ended(p)
+    def attempt(timeout):
+        ledger.clear()
+        return _ended(p, timeout=timeout), timeout
+
+    run, timeout = begun_in_time(attempt, lambda: len(ledger.lines) >= 2)
     assert run.counts == {"timed_out": 1, "succeeded": 10}
     assert ledger.lines == ["ran", "ran"]
     (failure,) = run.failures
     assert failure.state == "timed_out"
     assert isinstance(failure.error, TaskTimeout)
-    assert "0.2 s" in str(failure.error)
+    assert f"{timeout:g} s" in str(failure.error)
 
 
 @pytest.mark.parametrize("executor", ["processes", "threads"])
@@ -318,9 +322,10 @@ def test_a_timeout_and_the_end_of_the_body_may_meet():
 def test_inline_a_timeout_is_raised_at_the_next_bytecode(ledger):
     """Without a process to kill, `TaskTimeout` comes up in the body; clean-up in it runs."""
 
-    @task(timeout=0.05)
+    @task
     def endless():
         try:
+            ledger.note("began")
             while True:
                 pass
         finally:
@@ -331,14 +336,18 @@ def test_inline_a_timeout_is_raised_at_the_next_bytecode(ledger):
         return "fine"
 
     @pipeline
-    def p():
-        endless()
+    def p(timeout):
+        endless.options(timeout=timeout)()
         return after()
 
-    run = p.options(executor="inline", progress=False).execute({})
+    def attempt(timeout):
+        ledger.clear()
+        return p.options(executor="inline", progress=False).execute({"timeout": timeout})
+
+    run = begun_in_time(attempt, lambda: "began" in ledger.lines)
     assert run.counts == {"timed_out": 1, "succeeded": 1}
     assert isinstance(run.failures[0].error, TaskTimeout)
-    assert ledger.lines == ["cleaned"]
+    assert ledger.lines == ["began", "cleaned"]
 
 
 # --- starting --------------------------------------------------------------------------------

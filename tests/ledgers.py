@@ -1,4 +1,4 @@
-"""What tests of real workers share: a ledger of bodies that ran, and patience without sleeping."""
+"""What tests of real bodies share: a ledger of those that ran, and patience without sleeping."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Far longer than anything here takes; whoever waits so long has found a hang.
 PATIENCE = 30.0
+#: What `begun_in_time` tries: a busy machine may need longer than the first to begin a body.
+TIMEOUTS = (0.1, 1.0, 10.0)
 
 
 class Ledger:
@@ -26,6 +28,11 @@ class Ledger:
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(fd, f"{entry}\n".encode())
         os.close(fd)
+
+    def clear(self) -> None:
+        """Forget what was noted."""
+        with open(self.path, "w"):
+            pass
 
     @property
     def counts(self) -> Counter[str]:
@@ -48,6 +55,15 @@ def until(ready: Callable[[], Any], patience: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
     return found
+
+
+def begun_in_time(attempt: Callable[[float], Any], begun: Callable[[], Any]) -> Any:
+    """What `attempt(timeout)` returns, for the first timeout in which its bodies had begun."""
+    for timeout in TIMEOUTS:
+        result = attempt(timeout)
+        if begun():
+            return result
+    raise AssertionError(f"no body began within {TIMEOUTS[-1]:g} s")
 
 
 def lives(pid: int) -> bool:
