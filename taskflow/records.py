@@ -157,7 +157,15 @@ class Wrote(NamedTuple):
     logger: str = ""
 
 
-Record = Kept | KeptTasks | Tried | Given | Worker | Wrote
+class AtWork(NamedTuple):
+    """What a run is at: its bodies that have gone on for long. It replaces what was said before."""
+
+    #: task keys, and since when (seconds since the epoch), those that go on longest first
+    bodies: tuple[tuple[str, float], ...] = ()
+    more: int = 0  #: how many more there are
+
+
+Record = Kept | KeptTasks | Tried | Given | Worker | Wrote | AtWork
 
 # --- runs -----------------------------------------------------------------------------------------
 
@@ -236,6 +244,8 @@ class RunRow:
     tick: float = 0.0  #: the instant that it was due by that; 0 without one
     previous: float = 0.0  #: and the tick before; 0 without one
     zone: str = ""  #: that of the schedule; empty without one
+    #: what it is at; of an interrupted run what it was at, as far as is known
+    at_work: AtWork = field(default_factory=AtWork)
     version: str = ""  #: of its code, if a service keeps that
 
     @property

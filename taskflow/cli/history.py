@@ -134,7 +134,7 @@ def run_as_plain(run: RunRow) -> dict[str, Any]:
         "created": iso(run.created),
         "started": iso(run.started),
         "ended": iso(run.ended),
-        "seconds": round(run.took, 6),
+        "seconds": round(took(run), 6),
         "file": run.file,
         "entry": run.entry,
         "params": {**dict(run.params), **dict(run.values)},
@@ -150,6 +150,8 @@ def run_as_plain(run: RunRow) -> dict[str, Any]:
         "tick": iso(run.tick),
         "version": run.version or None,
         "resumed": run.resumed,
+        "at_work": [{"task": key, "since": iso(since)} for key, since in run.at_work.bodies],
+        "at_work_more": run.at_work.more,
         "owner": owner and {"pid": owner.pid, "host": owner.host, "since": iso(owner.since)},
     }
 

@@ -58,6 +58,8 @@ def why_waiting(recorded: Recorded, node: int) -> str:
             number = tried.failures + tried.losses
             wait = duration(tried.when - now)
             return f"waits {wait} for its next attempt, since attempt {number} ended{why}"
+    if at_work := _at_work(recorded, node):
+        return at_work
     for given in recorded.store.given(run.id, recorded.number):
         if any(unit[0] == node for unit in given.units):
             return f"runs, or is queued, on slot {given.slot} since {local(given.time)}"
@@ -67,6 +69,21 @@ def why_waiting(recorded: Recorded, node: int) -> str:
     if waited:
         return f"waits for {_few(waited)}"
     return "has all its inputs and waits for a worker, or for a limit"
+
+
+def _at_work(recorded: Recorded, node: int) -> str:
+    """Since when the body of a call runs, or those of the elements of a map that do."""
+    call = recorded.graph.key_of(node)
+    bodies = recorded.run.at_work.bodies
+    for key, since in bodies:
+        if key == call:
+            return f"runs since {local(since)}"
+    said = [
+        f"{_short(recorded, key)} since {local(since)}"
+        for key, since in bodies
+        if key.startswith(f"{call}[")
+    ]
+    return f"runs: {_few(said)}" if said else ""
 
 
 # --- what ran --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ import click
 
 from taskflow.cli.exits import guarded
 from taskflow.cli.history import (
+    GOING,
     RESUMABLE,
     SETTINGS,
     Command,
@@ -45,6 +47,8 @@ _TITLES: Final = ("TASK", "RUNS", "KEPT", "TIME", "MEAN")
 _READ: Final = 1000
 _KINDS: Final = 20
 _LONGEST: Final = 300
+#: Bodies that a run is at, of which the page tells.
+_AT_WORK: Final = 8
 _NAME: Final = 60
 
 
@@ -122,10 +126,24 @@ def _facts(run: RunRow) -> Iterator[tuple[str, str]]:
     yield "parent", f"a rerun of {run.parent}" if run.parent else ""
     if run.owner is not None:
         yield "driven by", f"process {run.owner.pid} on {one_line(run.owner.host)}"
+    yield "at work" if run.state in GOING else "was at", _at_work(run)
     yield "parameters", pairs(run.params, _LONGEST)
     yield "tags", one_line(", ".join(run.tags), _LONGEST)
     yield "file", f"{run.file}:{run.entry}" if run.entry else run.file
     yield "why", reason(run)
+
+
+def _at_work(run: RunRow) -> str:
+    """The bodies that go on for long, and how long each has."""
+    now, (bodies, more) = time.time(), run.at_work
+    said = [
+        f"{one_line(within(run.pipeline, key), _NAME)} for {duration(max(0.0, now - since))}"
+        if run.state in GOING
+        else f"{one_line(within(run.pipeline, key), _NAME)} since {local(since)}"
+        for key, since in bodies[:_AT_WORK]
+    ]
+    more += len(bodies[_AT_WORK:])
+    return ", ".join([*said, f"{more:,} more"] if more else said)
 
 
 # --- what failed -------------------------------------------------------------------------------

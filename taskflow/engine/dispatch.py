@@ -86,11 +86,9 @@ class Dispatcher:
         builder.collect()
         if not builder.works:
             return None
-        if not slot.units:
-            slot.reported = now
         ident = next(self._numbers)
         calls = tuple(builder.calls())
-        slot.give(ident, builder.works, builder.units, builder.seconds)
+        slot.give(ident, builder.works, builder.units, builder.seconds, now)
         slot.exclusive = builder.exclusive
         self._begin(calls, number)
         codes, blobs = self._news(slot)
@@ -107,7 +105,7 @@ class Dispatcher:
             elif call.ask not in OF_ARGUMENTS:
                 work = Work(call.node, call.first, call.count, call.ask)
                 plan.begin(work)
-                if self._is_shown(work):
+                if self.is_shown(work):
                     counts[plan.name_of(call.node)] += call.count
         plan.events += [TasksStarted(name, count, number) for name, count in counts.items()]
 
@@ -124,7 +122,8 @@ class Dispatcher:
             tuple((each, graph.blobs[each]) for each in blobs),
         )
 
-    def _is_shown(self, work: Work) -> bool:
+    def is_shown(self, work: Work) -> bool:
+        """Whether it is the body of a task, and not a question or a helper of the graph."""
         if work.ask in OF_ARGUMENTS or work.first < -1:
             return False
         return self.plan.graph.kind[work.node] not in HELPERS
@@ -165,7 +164,7 @@ class Dispatcher:
             self.limiter.release(work, now, ran=outcome.state != NOT_RUN)
             if outcome.state != NOT_RUN:
                 self._measure(work, outcome)
-            elif self._is_shown(work):
+            elif self.is_shown(work):
                 name = self.plan.name_of(work.node)
                 self.plan.events.append(TasksReturned(name, outcome.count))
             if work.ask == ASK_PRINT and outcome.state != NOT_RUN:
@@ -217,7 +216,7 @@ class Dispatcher:
     def _begin_after_all(self, number: int, work: Work, count: int) -> None:
         body = self._body_of(work)._replace(count=count)
         self.plan.begin(body)
-        if self._is_shown(body):
+        if self.is_shown(body):
             self.plan.events.append(TasksStarted(self.plan.name_of(work.node), count, number))
 
     def _is_moot(self, work: Work) -> bool:
@@ -254,7 +253,7 @@ class Dispatcher:
 
     def _return(self, work: Work, now: float) -> None:
         self.limiter.release(work, now, ran=False)
-        if self._is_shown(work):
+        if self.is_shown(work):
             self.plan.events.append(TasksReturned(self.plan.name_of(work.node), work.count))
         if not self._is_moot(work):
             self.plan.give_back(self._body_of(work))
@@ -338,7 +337,7 @@ class Dispatcher:
         if losses < MAX_LOSSES:
             key, name = self.plan.key_of_call(*unit), self.plan.name_of(work.node)
             why = f"its worker died: {lost.cause}"
-            shown = self._is_shown(work)
+            shown = self.is_shown(work)
             self.plan.journal.tried(*unit, RETRYING, 0.0, why)
             self.plan.events.append(TaskRetrying(key, name, losses, 0.0, why, running=shown))
             self.plan.give_back(self._body_of(work))

@@ -13,7 +13,17 @@ from taskflow.call import ASK_VALUE, CallColumns
 from taskflow.crashing import reach
 from taskflow.graph.graph import DYNAMIC, FLAT, MAP, TASK
 from taskflow.lifecycle import CANCELLED
-from taskflow.records import ASK_FED, NO_CALL, NOT_OPENED, Given, Kept, KeptTasks, Tried, Wrote
+from taskflow.records import (
+    ASK_FED,
+    NO_CALL,
+    NOT_OPENED,
+    AtWork,
+    Given,
+    Kept,
+    KeptTasks,
+    Tried,
+    Wrote,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +195,7 @@ def _masked(record: Record, hide: Redactor) -> Record:
         if error is not None:  # the object itself holds what its text did
             error = dataclasses.replace(error, pickled=b"")
         return record._replace(error=error, preview=preview, why=why)
-    if isinstance(record, (Tried, Wrote)):
+    if isinstance(record, (Tried, Wrote, AtWork)):
         masked: Record = hide(record)
         return masked
     return record

@@ -18,6 +18,7 @@ from taskflow.engine.chatter import Chatter
 from taskflow.engine.dispatch import Dispatcher
 from taskflow.engine.feeding import read_iterators
 from taskflow.engine.journal import Recording
+from taskflow.engine.lasting import Lasting
 from taskflow.engine.lookups import Lookups
 from taskflow.errors import RunOwnedError, StoreError
 from taskflow.events import RunNoticed, TaskProgressed, TaskWrote
@@ -74,6 +75,7 @@ class Engine:
         self._ledger = ledger
         self._journal = plan.journal if isinstance(plan.journal, Recording) else Recording()
         self._chatter = Chatter()
+        self._lasting = Lasting(self.dispatcher)
         self._lookups = Lookups(plan.caching, store) if plan.caching and store else None
         self._was_busy = False
         self._has_news = False  # whether anything was reported since the last rest
@@ -132,6 +134,7 @@ class Engine:
             read_iterators(self.dispatcher, self.executor.wake)
             self._give(now)
         self.emit()
+        self._tell_lasting(now)
         self._keep()
         if self._is_over:
             return
@@ -177,6 +180,7 @@ class Engine:
             self.plan.next_time,
             self.plan.caching.next_time if self.plan.caching else None,
             self.dispatcher.next_time(now),
+            self._lasting.next_time,
             self._kill_at,
             self._deadline,
         ]
@@ -266,6 +270,12 @@ class Engine:
             lookups.look_up(now)
         except StoreError as error:
             self.pause(error)
+
+    def _tell_lasting(self, now: float) -> None:
+        """Keep which bodies go on for long, for those who look on."""
+        told = self._lasting.look(now, self._journal.now - now)
+        if told is not None:
+            self._journal.records.append(told)
 
     def _keep(self, *, is_last: bool = False) -> None:
         """Hand what happened to the store, and hear what others ask of this run."""

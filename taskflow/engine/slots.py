@@ -52,7 +52,8 @@ class _Slot:
         self.units = 0
         self.ahead = 0.0  # estimated seconds of all that is queued
         self.exclusive = False  # runs something that must be alone
-        self.reported = 0.0  # when its last report was read, or it was given work while idle
+        #: When its last report was read, or when it was given work and had none.
+        self.reported = 0.0
         self.killed_for = ""  # "timeout", "cancel", or "end": clean-up, too
         self.known_codes = 0
         self.known_blobs = 0
@@ -91,8 +92,12 @@ class Queue(_Slot):
         margin = AHEAD_SECONDS if self.queue[0].each < AHEAD_SECONDS else 0.0
         return self.ahead - (now - self.reported) - margin - self.units * UNIT_SECONDS
 
-    def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
+    def give(
+        self, batch: int, works: Sequence[Work], units: int, seconds: float, now: float
+    ) -> None:
         """It was given a batch: `works` of so many units, which should take so many seconds."""
+        if not self.units:
+            self.reported = now
         self.queue.append(Given(batch, works, seconds / units))
         self.units += units
         self.ahead += seconds
@@ -154,6 +159,11 @@ class Queue(_Slot):
         """What it was given and has not reported, in order."""
         return (work for given in self.queue for work in given.works)
 
+    def at_work(self) -> Iterator[tuple[float, Work]]:
+        """The body that it is at, and since when; it is the first of the work that is yielded."""
+        if self.queue:
+            yield self.reported, self.queue[0].works[0]
+
     def started(self, unit: Unit, deadline: float) -> None:
         """The body of a unit has begun, and should have ended by then."""
         self.deadline = deadline
@@ -181,6 +191,7 @@ class Crowd(_Slot):
     def __init__(self, lane: int, kind: Lane) -> None:
         super().__init__(lane, kind)
         self._flying: dict[Unit, Work] = {}
+        self._begun: dict[Unit, float] = {}
         self._batches: dict[int, list[Unit]] = {}  # what may still be withdrawn, in order
         self._deadlines: dict[Unit, float] = {}
 
@@ -196,12 +207,15 @@ class Crowd(_Slot):
     def wants(self) -> bool:
         return not self.exclusive and not self.killed_for and self.room > 0
 
-    def give(self, batch: int, works: Sequence[Work], units: int, seconds: float) -> None:
+    def give(
+        self, batch: int, works: Sequence[Work], units: int, seconds: float, now: float
+    ) -> None:
         flying = self._batches[batch] = []
         for work in works:
             for number in range(work.count):
                 unit = (work.node, work.first + number)
                 self._flying[unit] = work._replace(first=unit[1], count=1)
+                self._begun[unit] = now
                 flying.append(unit)
         self.units += units
 
@@ -211,6 +225,7 @@ class Crowd(_Slot):
 
     def _take_off(self, unit: Unit) -> Work:
         self._deadlines.pop(unit, None)
+        del self._begun[unit]
         self.units -= 1
         work = self._flying.pop(unit)
         if not self._flying:
@@ -228,6 +243,10 @@ class Crowd(_Slot):
 
     def works(self) -> Iterator[Work]:
         return iter(self._flying.values())
+
+    def at_work(self) -> Iterator[tuple[float, Work]]:
+        """The bodies that it is at, and since when."""
+        return zip(self._begun.values(), self._flying.values(), strict=True)
 
     def started(self, unit: Unit, deadline: float) -> None:
         if unit in self._flying:
@@ -253,6 +272,7 @@ class Crowd(_Slot):
     def clear(self) -> None:
         super().clear()
         self._flying.clear()
+        self._begun.clear()
         self._batches.clear()
         self._deadlines.clear()
 

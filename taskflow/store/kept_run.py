@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from taskflow.errors import StoreError
-from taskflow.records import Given, Kept, KeptTasks, RunRow, TraceRow
+from taskflow.records import AtWork, Given, Kept, KeptTasks, RunRow, TraceRow
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import SHIFT, refuse_lost
 
@@ -80,7 +80,8 @@ class MemoryLedger:
             made = KeptTrace(trace, len(life.traces) + 1, said)
             made.add(kept)
             life.traces.append(made)
-            life.row = replace(life.row, state="running", started=life.row.started or trace.time)
+            started = life.row.started or trace.time
+            life.row = replace(life.row, state="running", started=started, at_work=AtWork())
 
     def write(self, records: Sequence[Record]) -> None:
         """Keep records."""
@@ -91,7 +92,10 @@ class MemoryLedger:
             if life.ledger is None:
                 raise StoreError(f"the ledger of run {life.row.id} is closed")
             if life.ledger is self:
-                life.traces[-1].add(records)
+                life.traces[-1].add(each for each in records if not isinstance(each, AtWork))
+                for each in records:
+                    if isinstance(each, AtWork):
+                        life.row = replace(life.row, at_work=each)
 
     def poll(self) -> list[str]:
         """What others ask for."""
@@ -127,6 +131,7 @@ class MemoryLedger:
                 why=more.get("why", ""),
                 error=more.get("error", ""),
                 result=more.get("result", ""),
+                at_work=AtWork(),
                 stalled=0,
                 owner=None,
             )

@@ -9,7 +9,7 @@ import msgspec.msgpack
 
 from taskflow.lifecycle import TASK_STATES
 from taskflow.plain import readable
-from taskflow.records import CacheEntry, Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
+from taskflow.records import AtWork, CacheEntry, Given, Kept, LogRow, Owner, RunRow, TraceRow, Tried
 from taskflow.store.codec import decode, unpack
 
 if TYPE_CHECKING:
@@ -57,8 +57,16 @@ def run_row(row: sqlite3.Row, drives: Callable[[str, Owner], bool]) -> RunRow:
         tick=row["tick"] or 0.0,
         previous=row["previous"] or 0.0,
         zone=row["zone"],
+        at_work=_at_work(row["at_work"]),
         version=row["version"],
     )
+
+
+def _at_work(text: str) -> AtWork:
+    if not text:
+        return AtWork()
+    bodies, more = json.loads(text)
+    return AtWork(tuple([(key, since) for key, since in bodies]), more)
 
 
 def trace_row(row: Row) -> TraceRow:

@@ -10,11 +10,12 @@ import msgspec.msgpack
 
 from taskflow.lifecycle import SUCCEEDED, TASK_STATES
 from taskflow.plain import storable
-from taskflow.records import Given, Kept, KeptTasks, Tried, Worker
+from taskflow.records import AtWork, Given, Kept, KeptTasks, Tried, Worker
 from taskflow.store.bulk import insert, quick
-from taskflow.store.codec import encode, pack
+from taskflow.store.codec import encode, pack, to_json
 from taskflow.store.filenames import stored_in
 from taskflow.store.shared import COUNTED, SHIFT
+from taskflow.store.sqltext import statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +68,7 @@ class Rows:
         self.stored: list[Stored] = []
         #: By statement the values of its rows, one after another.
         self._values: defaultdict[str, list[Any]] = defaultdict(list)
+        self._at_work: tuple[str, int] | None = None
         #: by place and state: count, kept, seconds, ended
         self._tallies: dict[tuple[int, int], list[Any]] = {}
 
@@ -88,6 +90,8 @@ class Rows:
             elif isinstance(record, Worker):
                 slot, pid, started, time = record
                 self._other("add_worker", run, pid, started, slot, boot, time)
+            elif isinstance(record, AtWork):
+                self._at_work = to_json(record), run
             else:
                 self._add_wrote(record)
 
@@ -95,6 +99,8 @@ class Rows:
         """Write the rows; the transaction is the caller's."""
         for name, values in self._values.items():
             insert(connection, name, values)
+        if self._at_work is not None:
+            connection.execute(statements()["set_at_work"], self._at_work)
         trace = self._trace.base >> SHIFT
         tallies = [(trace, *key, *tally) for key, tally in self._tallies.items()]
         insert(connection, "add_tally", list(chain.from_iterable(tallies)))

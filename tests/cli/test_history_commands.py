@@ -12,7 +12,7 @@ from kept import BAD, ERROR, FETCH, GOOD, NOON, PRICE, TOTAL, ended
 
 import taskflow
 from taskflow import pipeline, task
-from taskflow.records import Given, NewTrace, RunRow, Tried, Wrote
+from taskflow.records import AtWork, Given, NewTrace, RunRow, Tried, Wrote
 
 DAY = 86_400
 
@@ -372,6 +372,33 @@ def test_a_task_that_has_not_ended_says_what_it_waits_for(history):
     assert "total has all its inputs and waits for a worker" in history.told("show", "aa", "total")
     ledger.end("cancelled", seconds=1.0, counts={})
     assert "total has not ended: the run is cancelled" in history.told("show", "aa", "total")
+
+
+def test_a_run_says_what_it_is_at(history):
+    """Bodies that go on for long, and for how long; of a run that was cut off, what it was at."""
+    since = time.time() - 3600
+    bodies = (("shop/price[1]", since), ("shop/total", since + 60))
+    ledger = history.begin("aa", *GOOD[:1], AtWork(bodies, 1200))
+    assert "at work    price[1] for 1h 00m, total for 59m 00s, 1,200 more" in history.told(
+        "show", "aa"
+    )
+    assert "price runs: price[1] since 20" in history.told("show", "aa", "price")
+    assert "total runs since 20" in history.told("show", "aa", "total")
+    (document,) = history.json("show", "aa")
+    assert [each["task"] for each in document["at_work"]] == ["shop/price[1]", "shop/total"]
+    assert document["at_work_more"] == 1200
+    ledger.close()
+    assert "was at   price[1] since 20" in history.told("show", "aa")
+
+
+def test_a_long_list_of_what_a_run_is_at_is_cut(history):
+    """The longest are named."""
+    bodies = tuple([(f"shop/price[{n}]", time.time()) for n in range(30)])
+    history.begin("aa", AtWork(bodies, 5)).close()
+    page = history.told("show", "aa")
+    assert "price[7]" in page
+    assert "price[8]" not in page
+    assert "27 more" in page
 
 
 def test_a_task_that_is_not_there_ends_with_5(history):

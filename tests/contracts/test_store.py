@@ -12,6 +12,7 @@ from taskflow.call import Source, Stored
 from taskflow.errors import RunOwnedError, StoreError, UnknownRunError
 from taskflow.records import (
     NO_CALL,
+    AtWork,
     CacheEntry,
     Given,
     Group,
@@ -425,6 +426,26 @@ def test_a_batch_of_plain_nodes_is_open_until_the_last_has_ended(store):
     assert store.given("run-1", 1) == [Given(0, 1, ((7, 0, 2), (1, -1, 1), (2, -1, 1)), NOON)]
     ledger.write([outcome(2), span(0, 2)])
     ledger.flush()
+    assert store.given("run-1", 1) == []
+
+
+def test_what_a_run_is_at_stays_until_it_ends_or_is_taken_on(store):
+    """The last that was said holds, also when nobody drives the run any more."""
+    ledger = begun(store)
+    assert store.find("run-1").at_work == AtWork()
+    ledger.write([AtWork((("p/f", NOON),)), AtWork((("p/g[\udcff]", NOON + 1), ("p/h", NOON)), 7)])
+    ledger.flush()
+    last = AtWork((("p/g[\udcff]", NOON + 1), ("p/h", NOON)), 7)
+    assert store.find("run-1").at_work == last
+    ledger.close()
+    assert store.find("run-1").at_work == last
+    ledger = store.take_over("run-1")
+    assert store.find("run-1").at_work == last
+    ledger.begin(TRACE)
+    assert store.find("run-1").at_work == AtWork()
+    ledger.write([AtWork((("p/f", NOON),))])
+    ledger.end("succeeded", seconds=1.0, counts={})
+    assert store.find("run-1").at_work == AtWork()
     assert store.given("run-1", 1) == []
 
 

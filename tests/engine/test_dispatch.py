@@ -228,14 +228,14 @@ def test_those_that_another_body_held_up_are_not_late():
     crowd.killed_for = "timeout"
     works = [Work(node) for node in range(3)]
     for stubborn, late in ((None, [0, 1]), (frozenset(), []), (frozenset({(1, -1)}), [1])):
-        crowd.give(1, works, 3, 0.0)
+        crowd.give(1, works, 3, 0.0, now=0.0)
         crowd.started((0, -1), 5.0)
         crowd.started((1, -1), 5.0)
         crowd.killed_for = "timeout"
         lost = crowd.lost(10.0, stubborn)
         assert [work.node for work in lost.overdue] == late
         assert len(lost.others) == 3 - len(late)
-    crowd.give(1, works[:1], 1, 0.0)
+    crowd.give(1, works[:1], 1, 0.0, now=0.0)
     crowd.started((0, -1), 5.0)
     assert crowd.lost(10.0, frozenset()).overdue == works[:1]  # there is nobody else
 

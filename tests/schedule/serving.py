@@ -80,8 +80,9 @@ class Service:
         for stream in (self.process.stdout, self.process.stderr):
             stream.close()
 
-    def until(self, event: str, about: str = "", count: int = 1) -> dict:
-        """Read on until something was said so often, about this; returns the last."""
+    def until(self, event: str | tuple[str, ...], about: str = "", count: int = 1) -> dict:
+        """Read on until one of these was said so often, about this; returns the last."""
+        events = (event,) if isinstance(event, str) else event
         while count:
             line = self.process.stderr.readline()
             assert line, f"it ended; it had said {self.said}, and there was {self.lines}"
@@ -90,7 +91,7 @@ class Service:
                 continue
             said = json.loads(line)
             self.said.append(said)
-            count -= said["event"] == event and (not about or said["about"] == about)
+            count -= said["event"] in events and (not about or said["about"] == about)
         return said
 
     def of(self, event: str, about: str = "") -> list[dict]:

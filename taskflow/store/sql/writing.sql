@@ -28,7 +28,7 @@ SET state = CASE  -- a service goes on later with a run of its own that a signal
         WHEN version <> '' AND :why = 'interrupt' THEN 'interrupted' ELSE :state
     END,
     ended = :ended, seconds = :seconds, counts = :counts, why = :why, error = :error,
-    result = :result, stalled = 0, pid = 0
+    result = :result, at_work = '', stalled = 0, pid = 0
 WHERE number = :number;
 
 -- name: forget_workers
@@ -61,7 +61,7 @@ UPDATE traces SET reasons = ? WHERE id = ?;
 
 -- name: run_started
 UPDATE runs
-SET state = 'running', started = CASE WHEN started THEN started ELSE ? END
+SET state = 'running', started = CASE WHEN started THEN started ELSE ? END, at_work = ''
 WHERE number = ?;
 
 -- name: add_text
@@ -112,6 +112,9 @@ INSERT INTO batches (id, slot, batch, time, units) VALUES (?, ?, ?, ?, ?);
 
 -- name: add_worker
 INSERT OR REPLACE INTO workers (run, pid, started, slot, boot, time) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: set_at_work
+UPDATE runs SET at_work = ? WHERE number = ?;
 
 -- name: add_written
 INSERT INTO written (id, key, time, level, logger, text) VALUES (?, ?, ?, ?, ?, ?);
