@@ -108,19 +108,21 @@ def _check(connection: sqlite3.Connection, place: Place) -> int:
 
 
 def _migrate(connection: sqlite3.Connection, place: Place) -> None:
-    """Bring the tables up to date, each step in a transaction of its own."""
-    version = _check(connection, place)
-    if 0 < version < len(migrations()):
+    """Bring the tables up to date, in one transaction."""
+    version, newest = _check(connection, place), len(migrations())
+    if version == newest:
+        return
+    if version:
         _back_up(connection, f"{place.database}.v{version}.bak")
-    for number, script in enumerate(migrations()[version:], version + 1):
-        try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-            )
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):  # the first one says what is wrong
-                connection.execute("ROLLBACK")
-            raise
+    steps = "\n".join(migrations()[version:])
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{steps}\nPRAGMA user_version = {newest};\nCOMMIT;"
+        )
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):  # the first one says what is wrong
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _back_up(connection: sqlite3.Connection, path: str) -> None:

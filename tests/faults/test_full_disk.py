@@ -16,6 +16,7 @@ pytestmark = [
 FLOW = """
 @task
 def make(n):
+    current.idempotency_key  # waits for what came before, which is not all one transaction then
     note("make", n)
     return os.urandom(SIZE)
 

@@ -225,7 +225,7 @@ def test_an_older_store_is_migrated_after_a_backup(tmp_path, monkeypatch):
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch):
-    """Each step is a transaction."""
+    """All steps are one transaction."""
     fill(opened(tmp_path))
     broken = (*migrations(), "DROP TABLE cache; DROP TABLE not_there;")
     monkeypatch.setattr(opening, "migrations", lambda: broken)
