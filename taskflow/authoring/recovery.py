@@ -164,6 +164,7 @@ def past_of(store: Store, row: RunRow, *, repair: bool = False) -> Past:
     if left and row.state in _CUT_OFF:
         past.tried = {tried.key: tried for tried in store.tried(row.id, traces[-1].number)}
     if is_stalled:
+        past.is_stalled = True
         past.meet(None)
         past.suspected = past.in_flight
         past.doomed = past.in_flight if row.stalled >= STALLED_DOOMED else set()

@@ -64,7 +64,7 @@ class Dispatcher:
         """Batches for all slots that want work: in turn, so that none takes what is left alone."""
         given: list[Given] = []
         stacks = self.plan.ready.stacks
-        if not any(stacks):
+        if not any(stacks) or (self.plan.is_wary and not self.is_idle):
             return given
         wanting = [n for n, slot in enumerate(self.slots) if slot.wants()]
         # The first lane last: work of the others may have questions, which go there.
@@ -78,6 +78,8 @@ class Dispatcher:
                     wanting.remove(number)
                 else:
                     given.append(Given(number, batch))
+                    if self.plan.is_wary:
+                        return given
         return given
 
     def _batch(self, number: int, slot: SlotState, now: float, capacity: int) -> Batch | None:

@@ -91,6 +91,8 @@ class Past:
         self.alike: dict[tuple[str, str, bool, bytes], Entry] = {}
         self.tried: dict[str, Tried] = {}
         self.bad: dict[str, str] = {}  # how what failed has ended, by key
+        #: Whether it was cut off often without having come any further.
+        self.is_stalled = False
         #: Keys of what was in flight when the last trace was cut off: of some it is suspected, of
         #: some known well enough, that they end the engine itself.
         self.in_flight: set[str] = set()

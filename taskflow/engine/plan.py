@@ -257,6 +257,12 @@ class Plan(Judging):
     def _stack(self, works: Iterable[Work]) -> None:
         self.ready.extend(works if self.caching is None else self.caching.divert(works))
 
+    @property
+    def is_wary(self) -> bool:
+        """Whether what is suspected to end the engine itself has not ended: it runs all alone."""
+        is_wary = self.recall is not None and self.recall.is_wary
+        return is_wary and bool(self.attempts.suspects)
+
     def begin(self, work: Work) -> None:
         """A slot was given this work."""
         self._set_state(work, RUNNING)

@@ -75,7 +75,14 @@ class Recall:
                 left += self._sift_elements(work)
             else:
                 left += self._sift_one(work)
+        if self._past.suspected or self._past.doomed:
+            left = [part for work in left for part in self._apart(work)]
         return [work for work in left if not (self._is_doomed(work) or self._postponed(work))]
+
+    @property
+    def is_wary(self) -> bool:
+        """Whether something may end the engine itself: what begins has to be known before."""
+        return self._past.is_stalled
 
     def settle(self) -> bool:
         """Let one thing that was found end; False when there is none."""
@@ -244,6 +251,20 @@ class Recall:
         return bool(refused[node])
 
     # --- what was under way ---
+
+    def _apart(self, work: Work) -> Iterator[Work]:
+        """Work with each element by itself of which something is suspected."""
+        begin = work.first
+        end = begin + work.count
+        for element in range(begin, end) if work.count > 1 else ():
+            key = self._plan.key_of_call(work.node, element)
+            if key in self._past.suspected or key in self._past.doomed:
+                if begin < element:
+                    yield work._replace(first=begin, count=element - begin)
+                yield work._replace(first=element, count=1)
+                begin = element + 1
+        if begin < end:
+            yield work._replace(first=begin, count=end - begin)
 
     def _is_doomed(self, work: Work) -> bool:
         """Whether this ended the engine too often; what may have, runs with nothing beside it."""

@@ -213,3 +213,21 @@ def main():
     return deadly(), harmless(1), harmless(2)
 """
 )
+
+#: One of the elements of a map does.
+DEADLY_ELEMENT = (
+    HEAD
+    + """
+@task
+def work(n):
+    with body():
+        if n == 7:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(100)
+        return n
+
+@pipeline
+def main():
+    return work.map(range(20))
+"""
+)

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from flows import DEADLY, HOLDING
+from flows import DEADLY, DEADLY_ELEMENT, HOLDING
 from scene import PATIENCE, RESUME, RUN, Scene
 
 pytestmark = pytest.mark.ring_kill
@@ -85,6 +85,26 @@ def test_of_two_resumes_at_once_one_goes_on_and_the_other_says_who(tmp_path):
 def test_a_task_that_ends_the_engine_each_time_ends_as_crashed(tmp_path):
     """After ten interruptions in which nothing else ended, the run names it and goes on without."""
     scene = Scene(tmp_path, DEADLY)
+    ended, interruptions = resumed_to_the_end(scene)
+    assert "deadly" in ended.err
+    assert {key for key in scene.finished() if "harmless" in key} == {
+        "main/harmless", "main/harmless#2"
+    }  # fmt: skip
+    assert interruptions in (9, 10)
+
+
+@pytest.mark.timeout(600)
+def test_an_element_that_ends_the_engine_each_time_ends_as_crashed(tmp_path):
+    """It alone: those that were given to a worker with it run by themselves before."""
+    scene = Scene(tmp_path, DEADLY_ELEMENT)
+    ended, interruptions = resumed_to_the_end(scene)
+    assert "work[7]" in ended.err
+    assert scene.finished() == {f"main/work[{n}]" for n in range(20) if n != 7}
+    assert interruptions in (9, 10)
+
+
+def resumed_to_the_end(scene):
+    """How the last resume ended, and how many before it were cut off with nothing else ended."""
     assert scene.run().code == -signal.SIGKILL
     interruptions = 0  # in a row, with nothing else ended
     for _ in range(40):
@@ -94,9 +114,5 @@ def test_a_task_that_ends_the_engine_each_time_ends_as_crashed(tmp_path):
             break
         interruptions = interruptions + 1 if scene.finished() == before else 0
     assert ended.code == 1, ended
-    assert "deadly" in ended.err
     assert "crashed" in ended.err
-    assert {key for key in scene.finished() if "harmless" in key} == {
-        "main/harmless", "main/harmless#2"
-    }  # fmt: skip
-    assert interruptions in (9, 10)
+    return ended, interruptions
