@@ -93,5 +93,6 @@ def test_workers_die_with_an_engine_killed_at_any_moment(program, moment):
     )
     assert program.run("p.py", AFTER=str(0.05 + 0.08 * moment)) == -signal.SIGKILL
     assert gone(sorted({line.split()[1] for line in program.lines}))
-    # What removes them may itself have just been started.
-    assert comes(lambda: not [name for name in program.left if "loky" in name])
+    # What removes semaphores may itself have just been started; and it is not told of one in the
+    # moment in which loky makes it.
+    assert comes(lambda: len([name for name in program.left if "loky" in name]) <= 1)
