@@ -56,7 +56,9 @@ def cost(folder: Path, store: str, calm: float, seconds: float, ahead: float) ->
     words = [str(folder), store, str(calm), str(seconds), str(ahead), str(time.time())]
     program = [sys.executable, "-m", "benchmarks.served", *words]
     output = subprocess.check_output(program, cwd=Path(__file__).parent.parent, text=True)
-    return Cost(*json.loads(output))
+    # Workers of runs that are killed in the end may have a last word there, too.
+    (line,) = (line for line in output.splitlines() if line.startswith("["))
+    return Cost(*json.loads(line))
 
 
 class _Clock(SystemClock):
