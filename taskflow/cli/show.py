@@ -134,14 +134,13 @@ def _facts(run: RunRow) -> Iterator[tuple[str, str]]:
 
 
 def _at_work(run: RunRow) -> str:
-    """The bodies that go on for long, and how long each has."""
+    """The bodies that go on for long, and how long each has; since when, if the run was cut off."""
     now, (bodies, more) = time.time(), run.at_work
-    said = [
-        f"{one_line(within(run.pipeline, key), _NAME)} for {duration(max(0.0, now - since))}"
-        if run.state in GOING
-        else f"{one_line(within(run.pipeline, key), _NAME)} since {local(since)}"
-        for key, since in bodies[:_AT_WORK]
-    ]
+    said = []
+    for key, since in bodies[:_AT_WORK]:
+        lasts = f"for {duration(max(0.0, now - since))}"
+        when = lasts if run.state in GOING else f"since {local(since)}"
+        said.append(f"{one_line(within(run.pipeline, key), _NAME)} {when}")
     more += len(bodies[_AT_WORK:])
     return ", ".join([*said, f"{more:,} more"] if more else said)
 

@@ -64,7 +64,8 @@ class Dispatcher:
         """Batches for all slots that want work: in turn, so that none takes what is left alone."""
         given: list[Given] = []
         stacks = self.plan.ready.stacks
-        if not any(stacks) or (self.plan.is_wary and not self.is_idle):
+        one_by_one = self.plan.is_wary and self.plan.attempts.suspects
+        if not any(stacks) or (one_by_one and not self.is_idle):
             return given
         wanting = [n for n, slot in enumerate(self.slots) if slot.wants()]
         # The first lane last: work of the others may have questions, which go there.
@@ -78,7 +79,7 @@ class Dispatcher:
                     wanting.remove(number)
                 else:
                     given.append(Given(number, batch))
-                    if self.plan.is_wary:
+                    if one_by_one:
                         return given
         return given
 

@@ -168,11 +168,10 @@ class Engine:
             self._submit(now)
 
     def _submit(self, now: float) -> None:
-        is_wary = self.plan.recall is not None and self.plan.recall.is_wary
         for slot, batch in self.dispatcher.fill(now, self.executor.capacity):
             if self._ledger is not None:
                 self._journal.given(slot, batch)
-            if is_wary:
+            if self.plan.is_wary:
                 self._keep_all()
             self.executor.submit(slot, batch)
             reach("batch given")

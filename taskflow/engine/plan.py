@@ -259,9 +259,8 @@ class Plan(Judging):
 
     @property
     def is_wary(self) -> bool:
-        """Whether what is suspected to end the engine itself has not ended: it runs all alone."""
-        is_wary = self.recall is not None and self.recall.is_wary
-        return is_wary and bool(self.attempts.suspects)
+        """Whether something may end the engine itself: what begins has to be known before."""
+        return self.recall is not None and self.recall.is_wary
 
     def begin(self, work: Work) -> None:
         """A slot was given this work."""

@@ -81,7 +81,7 @@ class Recall:
 
     @property
     def is_wary(self) -> bool:
-        """Whether something may end the engine itself: what begins has to be known before."""
+        """Whether something that was under way may have ended the engine, again and again."""
         return self._past.is_stalled
 
     def settle(self) -> bool:

@@ -47,8 +47,7 @@ async def coroutine() -> None:
             continue
 
 
-def blocks() -> str:
+def blocks() -> None:
     """In an event loop, too, which it holds up."""
     now.begun.set()
     now.go_on.wait(PATIENCE)
-    return "went on"
